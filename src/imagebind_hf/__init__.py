@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """ImageBind as a native Hugging Face model: one embedding space for six modalities.
 
-Importing this package makes transformers' Auto classes and pipelines know it. Nothing heavy is imported until it is used.
+Importing this package makes transformers' Auto classes and pipelines know it. Nothing heavy is imported before it is
+used.
 """
 
 from importlib import import_module
 from typing import Any
 
 from .registration import register
-
 
 __version__ = "0.1.0"
 

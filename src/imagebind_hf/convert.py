@@ -24,7 +24,6 @@ from .configuration_imagebind import MODALITIES, ImageBindConfig
 from .modeling_imagebind import ImageBindModel
 from .sharding import modality_of, shard_name, write_index
 
-
 # Defaults of the published constructor, `ImageBindModel(...)`, where they are not those of imagebind_huge.
 _CONSTRUCTOR_DEFAULTS = {
     "out_embed_dim": 768,
@@ -251,7 +250,7 @@ def read_weights(repository: Path) -> Iterator[tuple[str, torch.Tensor]]:
     for file in files:
         try:
             with safe_open(repository / file, framework="pt") as shard:
-                for name in shard.keys():  # noqa: SIM118 (safe_open is no mapping)
+                for name in shard.keys():
                     yield name, shard.get_tensor(name)
         except (SafetensorError, FileNotFoundError) as error:
             raise ValueError(f"Cannot read the weights {str(repository / file)!r}: {error}") from error

@@ -1,0 +1,103 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Registration with transformers' Auto classes: one table.
+
+Registering a class means importing it, and with it torch and torchvision. So a row is carried out when the module of
+its Auto class is imported, not when this package is: `import imagebind_hf` stays cheap.
+"""
+
+import sys
+from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import NamedTuple
+
+
+class _Row(NamedTuple):
+    """`<auto_class>.register(<config>, <classes>)`; names are those of this package's modules and classes."""
+
+    auto_class: str
+    config: str
+    module: str
+    classes: str | dict[str, str]
+
+
+_TOWERS = ("Text", "Vision", "Audio", "Depth", "Thermal", "Imu")
+_IMAGE_PROCESSORS = {"pil": "ImageBindImageProcessorPil", "torchvision": "ImageBindImageProcessor"}
+
+# By the module, below transformers.models.auto, whose import sets them off.
+_TABLE: dict[str, list[_Row]] = {
+    "configuration_auto": [
+        _Row("AutoConfig", f"ImageBind{name}Config", "configuration_imagebind", f"ImageBind{name}Config")
+        for name in ("", *_TOWERS)
+    ],
+    "modeling_auto": [
+        _Row("AutoModel", "ImageBindConfig", "modeling_imagebind", "ImageBindModel"),
+        _Row("AutoModelForZeroShotImageClassification", "ImageBindConfig", "modeling_imagebind", "ImageBindModel"),
+        *(
+            _Row("AutoModel", f"ImageBind{name}Config", "modeling_imagebind_towers", f"ImageBind{name}Model")
+            for name in _TOWERS
+        ),
+    ],
+    "tokenization_auto": [_Row("AutoTokenizer", "ImageBindConfig", "tokenization_imagebind", "ImageBindTokenizer")],
+    "image_processing_auto": [
+        _Row("AutoImageProcessor", "ImageBindConfig", "image_processing_imagebind", _IMAGE_PROCESSORS)
+    ],
+    "video_processing_auto": [
+        _Row("AutoVideoProcessor", "ImageBindConfig", "video_processing_imagebind", "ImageBindVideoProcessor")
+    ],
+    "feature_extraction_auto": [
+        _Row("AutoFeatureExtractor", "ImageBindConfig", "feature_extraction_imagebind", "ImageBindFeatureExtractor")
+    ],
+    "processing_auto": [_Row("AutoProcessor", "ImageBindConfig", "processing_imagebind", "ImageBindProcessor")],
+}
+_PREFIX = "transformers.models.auto."
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+def register() -> None:
+    """Make transformers' Auto classes know ours: now where they are imported already, else as soon as they are."""
+    if any(isinstance(finder, _RegisterAfterImport) for finder in sys.meta_path):
+        return
+    for module_name in _TABLE:
+        module = sys.modules.get(_PREFIX + module_name)
+        if module is not None:
+            _register(module)
+    sys.meta_path.insert(0, _RegisterAfterImport())
+
+
+def _register(auto_module: ModuleType) -> None:
+    """Carry out the rows of one of the modules of Auto classes."""
+    for row in _TABLE[auto_module.__name__.removeprefix(_PREFIX)]:
+        config = getattr(import_module(".configuration_imagebind", _PACKAGE), row.config)
+        module = import_module(f".{row.module}", _PACKAGE)
+        auto_class = getattr(auto_module, row.auto_class)
+        if isinstance(row.classes, dict):
+            classes = {backend: getattr(module, name) for backend, name in row.classes.items()}
+            auto_class.register(config, image_processor_classes=classes, exist_ok=True)
+        elif row.auto_class == "AutoConfig":
+            auto_class.register(config.model_type, config, exist_ok=True)
+        elif row.auto_class == "AutoTokenizer":
+            auto_class.register(config, tokenizer_class=getattr(module, row.classes), exist_ok=True)
+        else:
+            auto_class.register(config, getattr(module, row.classes), exist_ok=True)
+
+
+class _RegisterAfterImport(MetaPathFinder):
+    """Finds the modules of the Auto classes as Python would, and adds the registration to their execution."""
+
+    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if not name.startswith(_PREFIX) or name.removeprefix(_PREFIX) not in _TABLE:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def execute_and_register(module: ModuleType) -> None:
+            execute(module)
+            _register(module)
+
+        spec.loader.exec_module = execute_and_register
+        return spec
