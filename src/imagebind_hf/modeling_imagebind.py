@@ -7,6 +7,7 @@ Shape letters: B batch, C clips (or views) of one item, T tokens, D width of a t
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,7 +20,7 @@ from transformers.utils import ModelOutput, TransformersKwargs, can_return_tuple
 
 from .configuration_imagebind import ImageBindConfig
 from .modeling_imagebind_towers import TOWER_CLASSES, ImageBindPreTrainedModel
-from .sharding import save_by_modality
+from .sharding import modality_of, save_by_modality
 
 
 @dataclass
@@ -33,6 +34,7 @@ class ImageBindOutput(ModelOutput):
             `logits_per_text` is the transpose of `logits_per_image` (of `logits_per_video` without images).
         <m>_embeds (`torch.Tensor` of shape `(B_m, E)`): Embeddings of unit length; for an item of several clips the
             mean of unit vectors.
+        logit_scales (`dict[str, torch.Tensor]`): With `return_logit_scales=True`: the scale of each modality given.
 
     Modalities of `config.extra_modalities` add their own `logits_per_<name>` and `<name>_embeds`.
     """
@@ -52,6 +54,7 @@ class ImageBindOutput(ModelOutput):
     depth_embeds: torch.Tensor | None = None
     thermal_embeds: torch.Tensor | None = None
     imu_embeds: torch.Tensor | None = None
+    logit_scales: dict[str, torch.Tensor] | None = None
 
 
 @dataclass
@@ -138,6 +141,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
 
     def __init__(self, config: ImageBindConfig):
         super().__init__(config)
+        self._frozen: tuple[str, ...] = ()
         self.inputs = {modality: spec for modality, spec in INPUTS.items() if spec.tower in config.tower_configs}
         for name, tower_config in config.tower_configs.items():
             tower_class = TOWER_CLASSES[tower_config.model_type]
@@ -163,6 +167,27 @@ class ImageBindModel(ImageBindPreTrainedModel):
             for name, config in self.config.tower_configs.items():
                 if config.logit_scale_init_value is not None:
                     init.constant_(getattr(self, f"{name}_logit_scale"), math.log(config.logit_scale_init_value))
+
+    def freeze(self, modalities: Sequence[str]) -> None:
+        """Freeze the towers of these modalities, and no others: no gradients, and evaluation mode in training.
+
+        Raises:
+            ValueError: If the model lacks one of them.
+        """
+        for modality in modalities:
+            if modality not in self.config.tower_configs:
+                raise self._no_tower(modality)
+        self._frozen = tuple(modalities)
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(modality_of(name) not in self._frozen)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "ImageBindModel":
+        """Set training mode, in which frozen towers stay in evaluation mode."""
+        super().train(mode)
+        for modality in self._frozen:
+            getattr(self, f"{modality}_model").eval()
+        return self
 
     def logit_scale(self, modality: str) -> torch.Tensor:
         """Return a modality's logit scale (1/temperature), of shape `(1,)`.
@@ -288,6 +313,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         image_embeds: torch.Tensor | None = None,
         return_loss: bool | None = None,
+        return_logit_scales: bool = False,
         **kwargs: Unpack[TransformersKwargs],
     ) -> tuple | ImageBindOutput:
         """Embed whatever is given, and compare it.
@@ -302,6 +328,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
             image_embeds (`torch.Tensor` of shape `(B, E)`): Embeddings of images computed before, instead of pixels.
             return_loss (`bool`): Also return the sum of the symmetric InfoNCE losses between the images (or videos)
                 and every other modality given, each with its own scale. Item i of all belongs together.
+            return_logit_scales (`bool`): Also return the scales, for a loss computed outside.
             **kwargs: `<name>_values` of the modalities in `config.extra_modalities`, and transformers' own.
 
         Raises:
@@ -337,6 +364,8 @@ class ImageBindModel(ImageBindPreTrainedModel):
             if anchor is not None:
                 output["logits_per_text"] = output[f"logits_per_{anchor}"].t()
         output |= {f"{modality}_embeds": value for modality, value in embeds.items()}
+        if return_logit_scales:
+            output["logit_scales"] = {modality: self.logit_scale(modality) for modality in embeds}
         return _in_order(ImageBindOutput, output)
 
     def _loss(self, anchor: str | None, embeds: dict[str, torch.Tensor]) -> torch.Tensor:

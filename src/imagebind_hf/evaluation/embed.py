@@ -1,0 +1,62 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Embedding of whole data sets."""
+
+from collections.abc import Sequence
+
+import torch
+from datasets import Dataset
+from tqdm.auto import tqdm
+from transformers import ProcessorMixin
+
+from ..modeling_imagebind import ImageBindModel
+
+# The processor's argument, where it is not the modality's name.
+PROCESSOR_ARGUMENTS = {"image": "images", "video": "videos"}
+
+
+@torch.inference_mode()
+def embed_dataset(
+    model: ImageBindModel,
+    processor: ProcessorMixin,
+    dataset: Dataset,
+    modality: str,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> torch.Tensor:
+    """Embed a column of a data set.
+
+    Args:
+        model: The model, in evaluation mode.
+        processor: Its processor.
+        dataset: Data set with a column named as the modality.
+        modality: `image`, `video`, `text`, `audio`, `depth`, `thermal` or `imu`.
+        batch_size: Rows at a time.
+        progress: Show a progress bar.
+
+    Returns:
+        `torch.Tensor` of shape `(rows, E)` on the CPU, in float32.
+
+    Raises:
+        ValueError: If the data set has no such column, or no rows.
+    """
+    if modality not in dataset.column_names:
+        raise ValueError(f"The data set has no column {modality!r}: {dataset.column_names}.")
+    if not len(dataset):
+        raise ValueError("The data set is empty.")
+    argument = PROCESSOR_ARGUMENTS.get(modality, modality)
+    embeds = []
+    for start in tqdm(range(0, len(dataset), batch_size), desc=f"Embedding {modality}", disable=not progress):
+        values = dataset[start : start + batch_size][modality]
+        inputs = processor(**{argument: list(values)}, return_tensors="pt").to(model.device, model.dtype)
+        output = model(**inputs)
+        embeds.append(output[f"{modality}_embeds"].float().cpu())
+    return torch.cat(embeds)
+
+
+def embed_texts(
+    model: ImageBindModel, processor: ProcessorMixin, texts: Sequence[str], batch_size: int = 64
+) -> torch.Tensor:
+    """Embed texts; returns a `torch.Tensor` of shape `(len(texts), E)` on the CPU, in float32."""
+    dataset = Dataset.from_dict({"text": list(texts)})
+    return embed_dataset(model, processor, dataset, "text", batch_size, progress=False)

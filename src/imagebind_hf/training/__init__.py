@@ -1,0 +1,19 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Training: image-anchored contrastive learning on transformers' Trainer, and so on Accelerate."""
+
+from .arguments import ImageBindTrainingArguments
+from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
+from .losses import InfoNCELoss, gather_with_gradient
+from .trainer import ImageBindTrainer
+
+__all__ = [
+    "ImageBindTrainer",
+    "ImageBindTrainingArguments",
+    "InfoNCELoss",
+    "PairBatchSampler",
+    "PairCollator",
+    "PairDataset",
+    "Pairs",
+    "gather_with_gradient",
+]

@@ -1,0 +1,39 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments of [`ImageBindTrainer`]."""
+
+from dataclasses import dataclass, field
+
+from transformers import TrainingArguments
+
+
+@dataclass
+class ImageBindTrainingArguments(TrainingArguments):
+    r"""[`~transformers.TrainingArguments`] with ImageBind's own, and with the paper's optimiser as default.
+
+    Args:
+        trained_modalities (`list[str]`, *optional*): The towers that train; the others are frozen. By default those of
+            all modalities in the data except vision and text, which the paper never trains.
+        pair_sampling (`str`): How several kinds of pairs are mixed. `"proportional"`: batches in random order, each
+            kind as often as its number of pairs says. `"round_robin"`: in turn, until the smallest is used up.
+        gather_negatives (`bool`): Use the items of all processes as negatives.
+    """
+
+    trained_modalities: list[str] | None = field(
+        default=None, metadata={"help": "Towers that train. Default: those in the data, without vision and text."}
+    )
+    pair_sampling: str = field(
+        default="proportional", metadata={"help": "How kinds of pairs are mixed: proportional or round_robin."}
+    )
+    gather_negatives: bool = field(default=True, metadata={"help": "Use negatives from all processes."})
+    # The paper's optimiser (appendix B): AdamW with betas .9 and .95, cosine after warm-up, gradients clipped at 1.
+    adam_beta2: float = field(default=0.95, metadata={"help": "Beta2 of AdamW."})
+    lr_scheduler_type: str = field(default="cosine", metadata={"help": "Learning rate schedule."})
+    max_grad_norm: float = field(default=1.0, metadata={"help": "Gradient clipping."})
+    # The data columns are no arguments of the model.
+    remove_unused_columns: bool = field(default=False, metadata={"help": "Leave False: columns are raw data."})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pair_sampling not in ("proportional", "round_robin"):
+            raise ValueError(f"pair_sampling is {self.pair_sampling!r}, expected 'proportional' or 'round_robin'.")

@@ -1,0 +1,233 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Pairs of an image and something else: how they are drawn, batched and turned into model inputs.
+
+A batch holds one kind of pair. Which rows pair up is decided by the batch sampler, from the seed and the epoch alone,
+so that a resumed run sees what an uninterrupted one would.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Array2D, Array3D, Array4D, Dataset, Features
+from transformers import ProcessorMixin
+from transformers.utils import logging
+
+from ..modeling_imagebind import INPUTS
+
+logger = logging.get_logger(__name__)
+
+# The processor's argument, and the data's column, where they are not the modality's name.
+PROCESSOR_ARGUMENTS = {"image": "images", "video": "videos"}
+_ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D}
+
+
+@dataclass
+class Pairs:
+    """Pairs of one kind: images (or videos) and another modality.
+
+    Either row i of `images` belongs to row i of `partners` (which may be the same data set), or, with `by_label`, any
+    image to any partner of the same label: then an epoch goes once through the larger side of every label, and draws
+    from the other anew every time.
+
+    Args:
+        modality: The partner's modality.
+        images: Data set with a column `image`, `video`, `pixel_values` or `image_embeds`.
+        partners: Data set with a column named as the modality, or as its model input. `images` itself by default.
+        by_label: Pair by the column `label`.
+
+    Raises:
+        ValueError: If a column is missing, the sides differ in length, or no label is on both.
+    """
+
+    modality: str
+    images: Dataset
+    partners: Dataset | None = None
+    by_label: bool = False
+    _pools: list[tuple[np.ndarray, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.partners = self.images if self.partners is None else self.partners
+        self.image_column = _column(self.images, ["image", "video", "pixel_values", "image_embeds"])
+        names = [self.modality]
+        if self.modality in INPUTS:
+            names.append(INPUTS[self.modality].name)
+        self.column = _column(self.partners, names)
+        self._pools = []
+        if self.by_label:
+            sides = [np.asarray(side.with_format(None)["label"]) for side in (self.images, self.partners)]
+            labels = np.intersect1d(*sides)
+            alone = sorted(set(np.concatenate(sides).tolist()) - set(labels.tolist()))
+            if not len(labels):
+                raise ValueError(f"Pairs of {self.modality}: no label is on both sides, only {alone}.")
+            if alone:
+                logger.warning(f"Pairs of {self.modality}: labels {alone} are on one side only and left out.")
+            self._pools = [tuple(np.flatnonzero(side == label) for side in sides) for label in labels]
+        elif len(self.images) != len(self.partners):
+            raise ValueError(
+                f"Pairs of {self.modality}: {len(self.images)} images, {len(self.partners)} partners. Rows must "
+                "belong together, or pair them by label."
+            )
+
+    def __len__(self) -> int:
+        """Return the number of pairs in an epoch."""
+        if self.by_label:
+            return sum(max(map(len, pools)) for pools in self._pools)
+        return len(self.images)
+
+    def draw(self, generator: np.random.Generator) -> np.ndarray:
+        """Return an epoch's pairs in random order: row numbers of images and partners, of shape `(len(self), 2)`."""
+        if not self.by_label:
+            return np.repeat(generator.permutation(len(self))[:, None], 2, axis=1)
+        rows = []
+        for pools in self._pools:
+            size = max(map(len, pools))
+            rows.append(np.stack([_stretch(pool, size, generator) for pool in pools], axis=1))
+        return generator.permutation(np.concatenate(rows))
+
+    def fetch(self, rows: np.ndarray) -> dict[str, Any]:
+        """Read rows (of shape `(B, 2)`) as columns: `{image column: values, modality column: values}`."""
+        images = self.images[rows[:, 0].tolist()][self.image_column]
+        return {self.image_column: images, self.column: self.partners[rows[:, 1].tolist()][self.column]}
+
+
+def _column(dataset: Dataset, names: list[str]) -> str:
+    found = [name for name in names if name in dataset.column_names]
+    if not found:
+        raise ValueError(f"Expected one of the columns {names}, the data set has {dataset.column_names}.")
+    return found[-1]
+
+
+def _stretch(pool: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
+    """Repeat random permutations of the pool up to a size: every row as often as any other, plus or minus one."""
+    rounds = [generator.permutation(pool) for _ in range(-(-size // len(pool)))]
+    return np.concatenate(rounds)[:size]
+
+
+class PairDataset(torch.utils.data.Dataset):
+    """Several kinds of pairs as one data set; an item's key is (kind, image row, partner row)."""
+
+    def __init__(self, pairs: Mapping[str, Pairs]):
+        self.pairs = dict(pairs)
+        self.kinds = list(self.pairs)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.pairs.values()))
+
+    def __getitems__(self, keys: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
+        """Read a batch of one kind, as columns."""
+        rows = np.asarray(keys)
+        return self.pairs[self.kinds[rows[0, 0]]].fetch(rows[:, 1:])
+
+
+class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int]]]):
+    """Yields batches of keys of a [`PairDataset`], each of one kind.
+
+    Args:
+        pairs: The kinds of pairs.
+        batch_size: Pairs in a batch.
+        num_processes: So many batches in a row are of one kind: one for each process, which take turns.
+        mixing: `"proportional"` or `"round_robin"`, see [`ImageBindTrainingArguments`].
+        seed: Seed of all randomness; with it the epoch.
+
+    Raises:
+        ValueError: If a batch has fewer than two pairs, or a kind fewer pairs than one step takes.
+    """
+
+    def __init__(
+        self,
+        pairs: Mapping[str, Pairs],
+        batch_size: int,
+        num_processes: int = 1,
+        mixing: str = "proportional",
+        seed: int = 0,
+    ):
+        if batch_size * num_processes < 2:
+            raise ValueError(f"A contrastive loss needs at least 2 pairs in a batch, got {batch_size}.")
+        for name, kind in pairs.items():
+            if len(kind) < batch_size * num_processes:
+                raise ValueError(
+                    f"{name!r} has {len(kind)} pairs, fewer than one step takes: {num_processes} x {batch_size}."
+                )
+        self.pairs = dict(pairs)
+        # Accelerate reads both.
+        self.batch_size, self.drop_last = batch_size, True
+        self.num_processes, self.mixing, self.seed, self.epoch = num_processes, mixing, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next."""
+        self.epoch = epoch
+
+    def _steps(self) -> list[int]:
+        """Return how many steps of each kind an epoch has."""
+        steps = [len(kind) // (self.batch_size * self.num_processes) for kind in self.pairs.values()]
+        return [min(steps)] * len(steps) if self.mixing == "round_robin" else steps
+
+    def __len__(self) -> int:
+        return sum(self._steps()) * self.num_processes
+
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+        generator = np.random.default_rng([self.seed, self.epoch])
+        steps = self._steps()
+        rows = [kind.draw(generator) for kind in self.pairs.values()]
+        if self.mixing == "round_robin":
+            order = np.tile(np.arange(len(steps)), steps[0])
+        else:
+            order = generator.permutation(np.repeat(np.arange(len(steps)), steps))
+        position = [0] * len(steps)
+        for kind in order:
+            for _ in range(self.num_processes):
+                start = position[kind]
+                position[kind] += self.batch_size
+                yield [(int(kind), *map(int, row)) for row in rows[kind][start : start + self.batch_size]]
+
+
+class PairCollator:
+    """Turns the columns of a batch into model inputs: raw ones through the processor, ready ones as they are."""
+
+    def __init__(self, processor: ProcessorMixin):
+        self.processor = processor
+
+    def __call__(self, columns: dict[str, Any]) -> dict[str, torch.Tensor]:
+        ready = {spec.name for spec in INPUTS.values()} | {"image_embeds"}
+        inputs = {name: torch.as_tensor(values) for name, values in columns.items() if name in ready}
+        raw = {PROCESSOR_ARGUMENTS.get(n, n): list(values) for n, values in columns.items() if n not in ready}
+        if raw:
+            inputs |= self.processor(**raw, return_tensors="pt")
+        return inputs
+
+
+def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch_size: int = 64) -> Dataset:
+    """Run the processor over a column once, instead of every epoch; `datasets` caches the result on disk.
+
+    Args:
+        dataset: Data set with a column named as the modality.
+        processor: The processor.
+        modality: `image`, `video`, or a modality's name; texts are left to the collator, which pads by batch.
+        batch_size: Rows processed together.
+
+    Returns:
+        The data set with the column replaced by the model's input, as float32 arrays.
+    """
+    if modality == "text":
+        return dataset
+    argument, name = PROCESSOR_ARGUMENTS.get(modality, modality), INPUTS[modality].name
+
+    def process(rows: dict[str, list]) -> dict[str, np.ndarray]:
+        return {name: processor(**{argument: rows[modality]}, return_tensors="np")[name].astype(np.float32)}
+
+    shape = process(dataset[:1])[name].shape[1:]
+    features = Features({**dataset.features, name: _ARRAYS[len(shape)](shape, "float32")})
+    del features[modality]
+    processed = dataset.map(
+        process,
+        batched=True,
+        batch_size=batch_size,
+        remove_columns=[modality],
+        features=features,
+        desc=f"Preprocessing {modality}",
+    )
+    return processed.with_format("torch", columns=[name], output_all_columns=True)

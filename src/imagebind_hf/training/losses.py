@@ -1,0 +1,55 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Losses between images and one other modality."""
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional as dist_nn
+from torch import nn
+
+from ..modeling_imagebind import contrastive_loss
+
+
+def gather_with_gradient(embeds: torch.Tensor) -> torch.Tensor:
+    """Gather embeddings over all processes, with gradients flowing back to where each came from.
+
+    Args:
+        embeds (`torch.Tensor` of shape `(B, E)`): This process's embeddings; B is the same everywhere.
+
+    Returns:
+        `torch.Tensor` of shape `(world_size * B, E)`, in the order of ranks; `embeds` itself in a single process.
+    """
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return embeds
+    return torch.cat(dist_nn.all_gather(embeds.contiguous()))
+
+
+class InfoNCELoss(nn.Module):
+    """Symmetric InfoNCE (paper, section 3.2, equation 1): L_{I,M} + L_{M,I}.
+
+    Args:
+        gather_negatives (`bool`): Compare with the items of all processes, not only this one's. Every process then
+            computes the loss of the whole batch, and the average of their gradients is that of one process with it.
+    """
+
+    def __init__(self, gather_negatives: bool = True):
+        super().__init__()
+        self.gather_negatives = gather_negatives
+
+    def forward(
+        self, image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
+    ) -> torch.Tensor:
+        """Compute the loss.
+
+        Args:
+            image_embeds (`torch.Tensor` of shape `(B, E)`): Unit embeddings of the images.
+            embeds (`torch.Tensor` of shape `(B, E)`): Unit embeddings of their partners, row by row.
+            logit_scale (`torch.Tensor` or `float`): 1/temperature of the partners' modality.
+
+        Raises:
+            ValueError: If there are fewer than two pairs.
+        """
+        if self.gather_negatives:
+            image_embeds, embeds = gather_with_gradient(image_embeds), gather_with_gradient(embeds)
+        # In float32 whatever the autocast: exponentials of large logits.
+        return contrastive_loss(image_embeds.float(), embeds.float(), logit_scale)

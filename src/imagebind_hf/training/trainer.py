@@ -1,0 +1,137 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The trainer: transformers' own, with pairs as data and a contrastive loss."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import nn
+from torch.utils.data import DataLoader
+from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import seed_worker
+
+from ..modeling_imagebind import ImageBindModel
+from .arguments import ImageBindTrainingArguments
+from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
+from .losses import InfoNCELoss
+
+
+class ImageBindTrainer(Trainer):
+    """Trains the towers of an [`ImageBindModel`] against its images.
+
+    Towers that are not trained are frozen: they have no gradients, no optimiser state, and stay in evaluation mode.
+
+    Args:
+        model: The model.
+        args: The arguments.
+        train_dataset: By name, either [`~imagebind_hf.training.Pairs`] or, with a modality as name, a
+            `datasets.Dataset` with a column `image` (or `video`, or ready `pixel_values`, or `image_embeds`) and one
+            named as the modality.
+        processing_class: The processor; saved with every checkpoint.
+        loss: A module of (image embeddings, partner embeddings, logit scale); [`InfoNCELoss`] by default.
+        **kwargs: Passed on to [`~transformers.Trainer`].
+
+    Raises:
+        ValueError: If data or `trained_modalities` name a modality that the model lacks, or no tower trains.
+
+    Example:
+        >>> from imagebind_hf import ImageBindTrainer, ImageBindTrainingArguments  # doctest: +SKIP
+        >>> trainer = ImageBindTrainer(  # doctest: +SKIP
+        ...     model, ImageBindTrainingArguments("out"), {"audio": pairs}, processing_class=processor
+        ... )
+        >>> trainer.train()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: ImageBindModel,
+        args: ImageBindTrainingArguments,
+        train_dataset: Mapping[str, Pairs | Dataset],
+        processing_class: ProcessorMixin,
+        loss: nn.Module | None = None,
+        **kwargs: Any,
+    ):
+        pairs = {name: data if isinstance(data, Pairs) else Pairs(name, data) for name, data in train_dataset.items()}
+        if not pairs:
+            raise ValueError("train_dataset is empty: give at least one kind of pairs.")
+        towers = list(model.config.tower_configs)
+        in_data = list(dict.fromkeys(kind.modality for kind in pairs.values()))
+        trained = args.trained_modalities
+        if trained is None:
+            trained = [modality for modality in in_data if modality != "text"]
+        unknown = [modality for modality in {*in_data, *trained} if modality not in towers]
+        if unknown:
+            raise ValueError(f"The model has no towers for {sorted(unknown)}: its modalities are {towers}.")
+        if not trained:
+            raise ValueError(f"No tower trains: set trained_modalities, for instance to {in_data}.")
+        model.freeze([modality for modality in towers if modality not in trained])
+        self.loss = InfoNCELoss(args.gather_negatives) if loss is None else loss
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=PairDataset(pairs),
+            processing_class=processing_class,
+            data_collator=PairCollator(processing_class),
+            **kwargs,
+        )
+        # The loss is a mean over the batch; it is the Trainer that divides it by the accumulation steps.
+        self.model_accepts_loss_kwargs = False
+        self.pair_sampler = PairBatchSampler(
+            pairs, args.train_batch_size, self.accelerator.num_processes, args.pair_sampling, args.seed
+        )
+        self.add_callback(_SetEpoch(self.pair_sampler))
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Return the loader of batches of pairs, each of one kind."""
+        args = self.args
+        loader = DataLoader(
+            self.train_dataset,
+            batch_sampler=self.pair_sampler,
+            collate_fn=self.data_collator,
+            num_workers=args.dataloader_num_workers,
+            pin_memory=args.dataloader_pin_memory,
+            persistent_workers=args.dataloader_persistent_workers,
+            prefetch_factor=args.dataloader_prefetch_factor,
+            worker_init_fn=partial(seed_worker, num_workers=args.dataloader_num_workers, rank=args.process_index),
+        )
+        return self.accelerator.prepare(loader)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """Embed a batch of pairs and compare the two sides."""
+        # The scale comes out of forward with the embeddings, so that DDP sees all that the loss uses.
+        outputs = model(**inputs, return_logit_scales=True)
+        embeds = {name.removesuffix("_embeds"): value for name, value in outputs.items() if name.endswith("_embeds")}
+        anchor = "image" if "image" in embeds else "video"
+        image_embeds = embeds.pop(anchor)
+        losses = [self.loss(image_embeds, value, outputs.logit_scales[name]) for name, value in embeds.items()]
+        loss = torch.stack(losses).sum()
+        return (loss, outputs) if return_outputs else loss
+
+    def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
+        """Return the parameters with weight decay: matrices, without embeddings and the attention's extra keys."""
+        return [
+            name
+            for name, parameter in model.named_parameters()
+            if name.endswith("weight") and parameter.ndim > 1 and "embedding." not in name
+        ]
+
+
+class _SetEpoch(TrainerCallback):
+    """Tells the sampler the epoch. Accelerate's own way ends at the sampler it wraps around ours."""
+
+    def __init__(self, sampler: PairBatchSampler):
+        self.sampler = sampler
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.sampler.set_epoch(int((state.epoch or 0) + 1e-6))
