@@ -7,6 +7,7 @@ its Auto class is imported, not when this package is: `import imagebind_hf` stay
 """
 
 import sys
+import threading
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -61,9 +62,8 @@ def register() -> None:
     if any(isinstance(finder, _RegisterAfterImport) for finder in sys.meta_path):
         return
     for module_name in _TABLE:
-        module = sys.modules.get(_PREFIX + module_name)
-        if module is not None:
-            _register(module)
+        if _PREFIX + module_name in sys.modules:
+            _register(sys.modules[_PREFIX + module_name])
     sys.meta_path.insert(0, _RegisterAfterImport())
 
 
@@ -85,10 +85,17 @@ def _register(auto_module: ModuleType) -> None:
 
 
 class _RegisterAfterImport(MetaPathFinder):
-    """Finds the modules of the Auto classes as Python would, and adds the registration to their execution."""
+    """Finds the modules of transformers and of this package as Python would, and registers when they are imported.
+
+    Modules of transformers import Auto classes before they are complete themselves, and our models need such modules.
+    So a registration waits until no import of either package is under way in the thread.
+    """
+
+    def __init__(self) -> None:
+        self.thread = threading.local()
 
     def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if not name.startswith(_PREFIX) or name.removeprefix(_PREFIX) not in _TABLE:
+        if not name.startswith(("transformers.", _PACKAGE + ".")):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is None or spec.loader is None:
@@ -96,8 +103,17 @@ class _RegisterAfterImport(MetaPathFinder):
         execute = spec.loader.exec_module
 
         def execute_and_register(module: ModuleType) -> None:
-            execute(module)
-            _register(module)
+            self.thread.depth = getattr(self.thread, "depth", 0) + 1
+            try:
+                execute(module)
+            finally:
+                self.thread.depth -= 1
+            if name.removeprefix(_PREFIX) in _TABLE:
+                self.thread.waiting = [*getattr(self.thread, "waiting", []), module]
+            if self.thread.depth == 0:
+                waiting, self.thread.waiting = getattr(self.thread, "waiting", []), []
+                for auto_module in waiting:
+                    _register(auto_module)
 
         spec.loader.exec_module = execute_and_register
         return spec

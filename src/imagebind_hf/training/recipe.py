@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from datasets import Dataset
 from transformers import ProcessorMixin, set_seed
@@ -273,7 +274,7 @@ def evaluate_recipe(
         dataset = load_source(config.source, modality, data)
         classes = class_embeddings(model, processor, dataset.features["label"].names, config.templates)
         embeds[name] = embed_dataset(model, processor, dataset, modality)
-        labels[name] = dataset.with_format("torch", columns=["label"])["label"]
+        labels[name] = torch.tensor(dataset["label"][:])
         accuracy = zero_shot_accuracy(embeds[name], classes, labels[name])
         results["zero_shot"][name] = {"accuracy": accuracy, "chance": 1 / len(classes), "rows": len(dataset)}
     for query in embeds:

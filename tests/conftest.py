@@ -1,0 +1,95 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+import os
+
+# Nothing here reaches a network; set before any Hugging Face library is imported.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from imagebind_hf import ImageBindConfig, ImageBindModel
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def parity() -> dict[str, torch.Tensor]:
+    """Numbers computed by the published implementation; inputs in float32."""
+    tensors = load_file(FIXTURES / "model_parity.safetensors")
+    return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+
+
+@pytest.fixture(scope="session")
+def original_arguments() -> dict:
+    return json.loads((FIXTURES / "imagebind_tiny_original.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published tiny checkpoint as a repository of ours."""
+    from imagebind_hf.convert import convert_checkpoint
+
+    return convert_checkpoint(
+        FIXTURES / "imagebind_tiny_original.pth",
+        tmp_path_factory.mktemp("converted") / "imagebind-tiny",
+        FIXTURES / "imagebind_tiny_original.json",
+    )
+
+
+@pytest.fixture
+def original(converted: Path) -> ImageBindModel:
+    """A model with the weights that the parity numbers were made with."""
+    return ImageBindModel.from_pretrained(converted).eval()
+
+
+def make_config(**kwargs) -> ImageBindConfig:
+    """A small configuration, quick in every tower; `kwargs` go on top."""
+    tower = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    plane = {**tower, "image_size": 32, "patch_size": 8}
+    values = {
+        "text_config": tower,
+        "vision_config": plane,
+        "audio_config": {**tower, "num_mel_bins": 32, "num_frames": 44, "patch_size": 8, "patch_stride": 6},
+        "depth_config": plane,
+        "thermal_config": plane,
+        "imu_config": {**tower, "num_samples": 200},
+        "projection_dim": 16,
+    }
+    return ImageBindConfig(**{**values, **kwargs})
+
+
+def make_inputs(batch_size: int = 3) -> dict[str, torch.Tensor]:
+    """Inputs of every modality for `make_config()`."""
+    generator = torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(batch_size, *shape, generator=generator)
+
+    input_ids = torch.randint(1, 49000, (batch_size, 6), generator=generator)
+    input_ids[:, 0], input_ids[:, 4], input_ids[:, 5] = 49406, 49407, 0
+    return {
+        "input_ids": input_ids,
+        "pixel_values": random(3, 32, 32),
+        "pixel_values_videos": random(4, 2, 3, 32, 32),
+        "input_features": random(2, 32, 44),
+        "pixel_values_depth": random(1, 32, 32),
+        "pixel_values_thermal": random(1, 32, 32),
+        "imu_values": random(6, 200),
+    }
+
+
+@pytest.fixture
+def model() -> ImageBindModel:
+    torch.manual_seed(0)
+    return ImageBindModel(make_config()).eval()
