@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-
 app = typer.Typer(
     help="ImageBind as a native Hugging Face model.", no_args_is_help=True, pretty_exceptions_enable=False
 )

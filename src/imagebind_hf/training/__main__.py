@@ -4,6 +4,5 @@
 
 from ..cli import train, typer
 
-
 if __name__ == "__main__":
     typer.run(train)

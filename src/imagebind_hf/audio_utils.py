@@ -1,0 +1,99 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Kaldi's log-mel filter banks for batches on any device, and the plan of clips."""
+
+from fractions import Fraction
+from functools import lru_cache
+
+import torch
+import torchaudio
+
+# Kaldi's defaults, which the published implementation leaves as they are.
+PREEMPHASIS = 0.97
+LOW_FREQUENCY = 20.0
+EPSILON = torch.finfo(torch.float32).eps
+
+
+@lru_cache(maxsize=16)
+def _window_and_banks(
+    num_mel_bins: int, sampling_rate: int, window_size: int, padded_size: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the window, `(window_size,)`, and the mel banks, `(padded_size // 2 + 1, num_mel_bins)`."""
+    window = torch.hann_window(window_size, periodic=False)
+    banks, _ = torchaudio.compliance.kaldi.get_mel_banks(
+        num_mel_bins, padded_size, sampling_rate, LOW_FREQUENCY, 0.0, 100.0, -500.0, 1.0
+    )
+    # Kaldi's banks leave out the highest frequency.
+    banks = torch.nn.functional.pad(banks, (0, 1)).t().contiguous()
+    return window.to(device), banks.to(device)
+
+
+def log_mel_fbank(
+    waveform: torch.Tensor,
+    sampling_rate: int = 16_000,
+    num_mel_bins: int = 128,
+    frame_length: float = 25.0,
+    frame_shift: float = 10.0,
+) -> torch.Tensor:
+    """Compute log-mel filter banks as `torchaudio.compliance.kaldi.fbank` does, for a whole batch at once.
+
+    The settings are ImageBind's: Hanning window, HTK-compatible, no energy, no dither; DC offset removed per frame.
+
+    Args:
+        waveform (`torch.Tensor` of shape `(..., samples)`): Float waveforms, at least one frame long.
+        sampling_rate (`int`): In Hz.
+        num_mel_bins (`int`): Number of mel bins.
+        frame_length, frame_shift (`float`): In milliseconds.
+
+    Returns:
+        `torch.Tensor` of shape `(..., frames, num_mel_bins)`, `frames = 1 + (samples - window) // shift`, float32.
+
+    Raises:
+        ValueError: If the waveform is shorter than a frame.
+    """
+    window_size = int(sampling_rate * frame_length / 1000)
+    shift = int(sampling_rate * frame_shift / 1000)
+    if waveform.shape[-1] < window_size:
+        raise ValueError(f"A waveform of {waveform.shape[-1]} samples is shorter than a frame of {window_size}.")
+    padded_size = 1 << (window_size - 1).bit_length()
+    window, banks = _window_and_banks(num_mel_bins, sampling_rate, window_size, padded_size, waveform.device)
+    frames = waveform.float().unfold(-1, window_size, shift)
+    frames = frames - frames.mean(dim=-1, keepdim=True)
+    # x[t] - .97 x[t-1], with the first sample of a frame standing for its own predecessor.
+    previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
+    frames = (frames - PREEMPHASIS * previous) * window
+    power = torch.fft.rfft(frames, n=padded_size).abs().square()
+    return (power @ banks).clamp(min=EPSILON).log()
+
+
+def clip_bounds(num_samples: int, sampling_rate: int, num_clips: int, clip_duration: float) -> list[tuple[int, int]]:
+    """Plan clips of equal length, spread evenly from start to end; they overlap where the sound is short.
+
+    Args:
+        num_samples (`int`): Length of the sound.
+        sampling_rate (`int`): In Hz.
+        num_clips (`int`): Number of clips.
+        clip_duration (`float`): Length of a clip in seconds.
+
+    Returns:
+        First and last sample (exclusive) of each clip. A sound shorter than a clip gives equal clips, all of it.
+    """
+    return [
+        (int(start * sampling_rate), min(int((start + Fraction(clip_duration)) * sampling_rate), num_samples))
+        for start in clip_starts(num_samples / sampling_rate, num_clips, clip_duration)
+    ]
+
+
+def clip_starts(duration: float, num_clips: int, clip_duration: float) -> list[Fraction]:
+    """Spread clips evenly over a duration; all start at 0 where it is shorter than a clip.
+
+    Args:
+        duration (`float`): Length of the whole in seconds.
+        num_clips (`int`): Number of clips.
+        clip_duration (`float`): Length of a clip in seconds.
+
+    Returns:
+        The starts in seconds, as exact fractions: positions are rounded only where samples or frames are counted.
+    """
+    spare = Fraction(max(duration - clip_duration, 0))
+    return [spare * clip / max(num_clips - 1, 1) for clip in range(num_clips)]
