@@ -194,7 +194,7 @@ def convert_checkpoint(checkpoint: str | Path, output: str | Path, original_conf
         processor = ImageBindProcessor.from_config(config)
         processor.save_pretrained(folder)
         processor.save_modality_folders(folder)
-        write_card(folder, config)
+        write_card(folder, config, converted=True, title=Path(output).name)
     return Path(output)
 
 

@@ -1,0 +1,153 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How six digits look, sound and move. All numbers here are choices, made so that classes vary and can be told apart."""
+
+import io
+
+import numpy as np
+from scipy.ndimage import affine_transform, gaussian_filter, gaussian_filter1d
+
+SIDE = 64  # pixels
+AUDIO_RATE = 16_000  # Hz
+IMU_RATE, IMU_SAMPLES = 200, 2000  # Hz; 10 s
+GRAVITY = 9.80665  # m/s²
+
+# Frequencies of the keys of a telephone (ITU-T Q.23), in Hz.
+_ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477)
+DIAL_TONES = {digit: (_ROWS[(digit - 1) // 3], _COLUMNS[(digit - 1) % 3]) for digit in range(1, 10)}
+DIAL_TONES[0] = (_ROWS[3], _COLUMNS[1])
+
+# The path of a pen, x to the right and y up, in the unit square.
+_PATHS = {
+    0: [(0.5, 1.0), (0.15, 0.8), (0.1, 0.4), (0.4, 0.0), (0.8, 0.2), (0.9, 0.65), (0.65, 0.95), (0.5, 1.0)],
+    1: [(0.3, 0.75), (0.55, 1.0), (0.55, 0.5), (0.55, 0.0)],
+    2: [(0.15, 0.75), (0.4, 1.0), (0.8, 0.85), (0.7, 0.5), (0.15, 0.0), (0.5, 0.05), (0.9, 0.0)],
+    3: [(0.2, 0.9), (0.6, 1.0), (0.8, 0.75), (0.4, 0.52), (0.85, 0.3), (0.6, 0.0), (0.15, 0.1)],
+    4: [(0.6, 1.0), (0.15, 0.35), (0.9, 0.35), (0.7, 0.7), (0.7, 0.0)],
+    5: [(0.85, 1.0), (0.25, 1.0), (0.2, 0.55), (0.6, 0.6), (0.85, 0.3), (0.55, 0.0), (0.15, 0.1)],
+    6: [(0.75, 1.0), (0.3, 0.7), (0.15, 0.25), (0.5, 0.0), (0.85, 0.25), (0.5, 0.5), (0.2, 0.3)],
+    7: [(0.1, 1.0), (0.5, 1.0), (0.9, 1.0), (0.6, 0.5), (0.35, 0.0)],
+    8: [(0.5, 0.5), (0.2, 0.8), (0.5, 1.0), (0.8, 0.8), (0.5, 0.5), (0.15, 0.2), (0.5, 0.0), (0.85, 0.2), (0.5, 0.5)],
+    9: [(0.8, 0.8), (0.5, 1.0), (0.2, 0.75), (0.5, 0.5), (0.8, 0.8), (0.75, 0.4), (0.6, 0.0)],
+}  # fmt: skip
+
+
+def draw_mask(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw an 8x8 digit large: turned, scaled and moved a little; float `(64, 64)` in [0, 1]."""
+    angle = np.deg2rad(rng.uniform(-10, 10))
+    step = 8 / SIDE / rng.uniform(0.8, 1.0)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * step
+    centre = (SIDE - 1) / 2 + rng.uniform(-4, 4, size=2)
+    # Output pixel p shows the original, which gets an empty border, at turn @ (p - centre) + its middle.
+    mask = affine_transform(np.pad(digit, 1), turn, offset=4.5 - turn @ centre, output_shape=(SIDE, SIDE), order=3)
+    mask = np.clip((mask - 0.2) / 0.5, 0, 1)
+    return mask * mask * (3 - 2 * mask)
+
+
+def _texture(rng: np.random.Generator, smoothness: float) -> np.ndarray:
+    """Smooth noise of unit deviation, `(64, 64)`."""
+    noise = gaussian_filter(rng.standard_normal((SIDE, SIDE)), smoothness, mode="wrap")
+    return noise / noise.std()
+
+
+def _slope(rng: np.random.Generator) -> np.ndarray:
+    """A plane through 0 in a random direction, from about -.5 to .5, `(64, 64)`."""
+    angle = rng.uniform(0, 2 * np.pi)
+    y, x = np.mgrid[:SIDE, :SIDE] / (SIDE - 1) - 0.5
+    return np.cos(angle) * x + np.sin(angle) * y
+
+
+def draw_image(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Paint a digit on a ground of changing colours, with contrast in brightness; uint8 `(64, 64, 3)`."""
+    luma = np.array([0.299, 0.587, 0.114])
+    ground = rng.uniform(0.1, 0.9, size=3)
+    ink = rng.uniform(0, 1, size=3)
+    while abs((ground - ink) @ luma) < 0.35:
+        ink = rng.uniform(0, 1, size=3)
+    shade = 0.25 * _slope(rng) + 0.05 * _texture(rng, rng.uniform(1, 4))
+    canvas = ground + shade[..., None] * rng.uniform(0.6, 1.0, size=3)
+    canvas = canvas * (1 - mask[..., None]) + ink * mask[..., None]
+    canvas += 0.02 * rng.standard_normal(canvas.shape)
+    return (np.clip(canvas, 0, 1) * 255).astype(np.uint8)
+
+
+def draw_depth(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """See a digit as relief on a slanted wall; millimetres, uint16 `(64, 64)`."""
+    distance = rng.uniform(0.5, 1.2)
+    wall = distance + 0.1 * distance * _slope(rng)
+    depth = wall - rng.uniform(0.08, 0.15) * gaussian_filter(mask, 0.7)
+    # The noise of a structured-light sensor grows with the square of the distance.
+    depth += 0.003 * distance**2 * rng.standard_normal(depth.shape)
+    return np.round(1000 * depth).astype(np.uint16)
+
+
+def draw_thermal(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """See the warm trace of a finger, older and so cooler at the top; uint8 `(64, 64)`."""
+    ambient = rng.uniform(50, 110) + 15 * _slope(rng) + 2 * _texture(rng, 3)
+    age = np.linspace(1, 0, SIDE)[:, None]
+    warmth = gaussian_filter(mask, rng.uniform(1.0, 2.2)) * np.exp(-rng.uniform(0.2, 0.9) * age)
+    picture = ambient + rng.uniform(60, 120) * warmth + 2 * rng.standard_normal(mask.shape)
+    return np.clip(np.round(picture), 0, 255).astype(np.uint8)
+
+
+def dial(digit: int, rng: np.random.Generator) -> np.ndarray:
+    """Dial a digit on a noisy line; float32, one second at 16 kHz."""
+    times = np.arange(AUDIO_RATE) / AUDIO_RATE
+    duration = rng.uniform(0.3, 0.7)
+    start = rng.uniform(0.02, 0.98 - duration)
+    # Key clicks are rounded over 5 ms.
+    envelope = np.clip(np.minimum(times - start, start + duration - times) / 0.005, 0, 1)
+    tone = sum(
+        rng.uniform(0.7, 1.0) * np.sin(2 * np.pi * frequency * times + rng.uniform(0, 2 * np.pi))
+        for frequency in DIAL_TONES[digit]
+    )
+    noise = gaussian_filter1d(rng.standard_normal(AUDIO_RATE), rng.uniform(0.3, 2.0))
+    level = rng.uniform(0.1, 0.4)
+    wave = level * (envelope * tone + rng.uniform(0.02, 0.3) * noise / noise.std())
+    return np.clip(wave, -1, 1).astype(np.float32)
+
+
+def encode_wav(wave: np.ndarray) -> bytes:
+    """Encode a sound as 16-bit WAV."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave, AUDIO_RATE, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def write_in_air(digit: int, rng: np.random.Generator) -> np.ndarray:
+    """Write a digit with a phone in the hand; float32 `(6, 2000)`: accelerometer m/s², gyroscope rad/s."""
+    points = np.array(_PATHS[digit]) + 0.03 * rng.standard_normal((len(_PATHS[digit]), 2))
+    points = (points - 0.5) * rng.uniform(0.25, 0.4)  # metres
+    points[:, 0] = points[:, 0] * rng.uniform(0.8, 1.1) + rng.uniform(-0.15, 0.15) * points[:, 1]
+    length = int(rng.uniform(3.0, 6.0) * IMU_RATE)
+    start = int(rng.uniform(0.5, 1.5) * IMU_RATE)
+
+    # The hand starts and stops gently, and goes at a changing pace between.
+    pace = np.sin(np.linspace(0, np.pi, length)) ** 0.5 * np.exp(0.2 * _wander(length, rng))
+    progress = np.cumsum(pace) / pace.sum()
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    path = np.stack([np.interp(progress * along[-1], along, axis) for axis in points.T])
+    whole = np.concatenate(
+        [np.repeat(path[:, :1], start, 1), path, np.repeat(path[:, -1:], IMU_SAMPLES - start - length, 1)], axis=1
+    )
+    whole = gaussian_filter1d(whole, 0.1 * IMU_RATE, axis=1, mode="nearest")
+    velocity = np.gradient(whole, 1 / IMU_RATE, axis=1)
+    acceleration = np.gradient(velocity, 1 / IMU_RATE, axis=1)
+
+    # The phone stands upright, leaning a little; the wrist turns with the movement.
+    pitch, roll = np.deg2rad(rng.uniform(-12, 12, size=2))
+    gravity = GRAVITY * np.array([np.sin(roll), np.cos(roll) * np.cos(pitch), np.sin(pitch)])
+    accel = np.stack([*acceleration, np.zeros(IMU_SAMPLES)]) + gravity[:, None]
+    turn = rng.uniform(1.2, 2.0)  # rad/m
+    gyro = np.stack([-turn * velocity[1], turn * velocity[0], 0.3 * turn * (velocity[0] - velocity[1])])
+    signal = np.concatenate([accel, gyro])
+    noise = np.array([0.04, 0.04, 0.04, 0.01, 0.01, 0.01])[:, None]
+    return (signal + noise * rng.standard_normal(signal.shape)).astype(np.float32)
+
+
+def _wander(length: int, rng: np.random.Generator) -> np.ndarray:
+    """A smooth random curve of about unit size."""
+    curve = gaussian_filter1d(rng.standard_normal(length), 0.3 * IMU_RATE)
+    return curve / max(curve.std(), 1e-6)
