@@ -38,10 +38,10 @@ def _to_float(item: Any, name: str) -> torch.Tensor:
 class ImageBindFeatureExtractor(SequenceFeatureExtractor):
     r"""Prepares sounds: clips of two seconds, each as a log-mel spectrogram.
 
-    A sound is brought to 16 kHz and one channel, and cut into `num_clips` clips, spread evenly from start to end (they
-    overlap if it is short). Of each the mean is taken away; its filter banks (Kaldi's, 25 ms every 10 ms) are padded
-    with zeros to `num_frames`, then normalised, in this order as published. A sound shorter than a clip is all of every
-    clip, padded; one shorter than a frame is padded to a frame first.
+    A sound is brought to 16 kHz and one channel, and cut into `num_clips` clips, spread evenly from start to end
+    (they overlap if it is short). Of each the mean is taken away; its filter banks (Kaldi's, 25 ms every 10 ms) are
+    padded with zeros to `num_frames`, then normalised, in this order as published. A sound shorter than a clip is all
+    of every clip, padded; one shorter than a frame is padded to a frame first.
 
     Args:
         feature_size (`int`): Channels; 1.
@@ -129,8 +129,8 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
             `input_features` of shape `(B, num_clips, num_mel_bins, num_frames)`, float32.
 
         Raises:
-            ValueError: If there is nothing, a sound is empty, not finite or not a sound (it is named), or the rate of bare
-                arrays is not the extractor's.
+            ValueError: If there is nothing, a sound is empty, not finite or not a sound (it is named), or the rate of
+                bare arrays is not the extractor's.
         """
         num_clips = self.num_clips if num_clips is None else num_clips
         clip_duration = self.clip_duration if clip_duration is None else clip_duration
@@ -172,8 +172,8 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
             array, rate = item, sampling_rate
             if rate is None:
                 logger.warning_once(
-                    f"No sampling_rate given: arrays are taken to be at {self.sampling_rate} Hz. Pass it, so that a wrong "
-                    "rate is an error and not a wrong result."
+                    f"No sampling_rate given: arrays are taken to be at {self.sampling_rate} Hz. Pass it, so that a "
+                    "wrong rate is an error and not a wrong result."
                 )
                 rate = self.sampling_rate
             elif rate != self.sampling_rate:
@@ -266,8 +266,8 @@ class ImageBindImuFeatureExtractor(FeatureExtractionMixin):
         """Prepare one signal or a list of them.
 
         Args:
-            imu: A signal is an array of shape `(6, T)` or `(T, 6)`, or a dict with `accel` and `gyro` (each `(3, T)` or
-                `(T, 3)`) and, if need be, `sampling_rate`. A bare array of three axes is a batch.
+            imu: A signal is an array of shape `(6, T)` or `(T, 6)`, or a dict with `accel` and `gyro` (each `(3, T)`
+                or `(T, 3)`) and, if need be, `sampling_rate`. A bare array of three axes is a batch.
             sampling_rate (`float`, *optional*): Rate of what does not carry its own; the extractor's by default.
             return_tensors (`str`, *optional*): `"pt"` or `"np"`.
             accel_unit (`str`): `"m/s^2"` or `"g"`.
