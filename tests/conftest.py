@@ -55,7 +55,8 @@ def original(converted: Path) -> ImageBindModel:
 
 def make_config(**kwargs) -> ImageBindConfig:
     """A small configuration, quick in every tower; `kwargs` go on top."""
-    tower = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    # No drop path: what is compared in tests is the same in training and evaluation.
+    tower = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "drop_path_rate": 0.0}
     plane = {**tower, "image_size": 32, "patch_size": 8}
     values = {
         "text_config": tower,
@@ -63,7 +64,7 @@ def make_config(**kwargs) -> ImageBindConfig:
         "audio_config": {**tower, "num_mel_bins": 32, "num_frames": 44, "patch_size": 8, "patch_stride": 6},
         "depth_config": plane,
         "thermal_config": plane,
-        "imu_config": {**tower, "num_samples": 200},
+        "imu_config": {**tower, "num_samples": 200, "head_dropout": 0.0},
         "projection_dim": 16,
     }
     return ImageBindConfig(**{**values, **kwargs})

@@ -56,7 +56,7 @@ def test_back_bit_for_bit(converted, checkpoint, tmp_path):
 
 
 def test_names_cover_the_real_checkpoint(fixtures):
-    """All 1,311 tensors of imagebind_huge.pth but the mask have a place, in their shapes, and no other is asked for."""
+    """All 1,311 tensors of imagebind_huge.pth but the mask have a place, in their shapes, and no other is."""
     real = json.loads((fixtures / "imagebind_huge_state_dict.json").read_text())
     config = config_from_original(None)
     names = original_names(config)

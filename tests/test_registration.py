@@ -15,7 +15,9 @@ def run(code: str, *arguments: str) -> str:
 
 
 def test_import_is_light():
-    code = "import sys, imagebind_hf; print([name for name in ('torch', 'transformers', 'numpy') if name in sys.modules])"
+    code = (
+        "import sys, imagebind_hf; print([name for name in ('torch', 'transformers', 'numpy') if name in sys.modules])"
+    )
     assert run(code) == "[]"
 
 

@@ -1,0 +1,99 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datasets import Dataset
+from imagebind_hf.training import PairBatchSampler, PairDataset, Pairs
+
+
+def side(name: str, labels: list[int]) -> Dataset:
+    return Dataset.from_dict({name: list(range(len(labels))), "label": labels})
+
+
+def aligned(modality: str, rows: int) -> Pairs:
+    return Pairs(modality, Dataset.from_dict({"image": list(range(rows)), modality: list(range(rows))}))
+
+
+def test_aligned_pairs_stay_together():
+    pairs = aligned("audio", 10)
+    rows = pairs.draw(np.random.default_rng(0))
+    assert (rows[:, 0] == rows[:, 1]).all() and sorted(rows[:, 0]) == list(range(10))
+    assert pairs.fetch(rows[:3]) == {"image": rows[:3, 0].tolist(), "audio": rows[:3, 0].tolist()}
+
+
+@given(
+    images=st.lists(st.integers(0, 3), min_size=1, max_size=30),
+    partners=st.lists(st.integers(0, 3), min_size=1, max_size=30),
+)
+@settings(max_examples=60, deadline=None)
+def test_pairs_by_label(images, partners):
+    common = set(images) & set(partners)
+    if not common:
+        with pytest.raises(ValueError, match="no label is on both sides"):
+            Pairs("audio", side("image", images), side("audio", partners), by_label=True)
+        return
+    pairs = Pairs("audio", side("image", images), side("audio", partners), by_label=True)
+    rows = pairs.draw(np.random.default_rng(0))
+    assert len(rows) == len(pairs)
+    assert all(images[i] == partners[j] for i, j in rows)
+    for label in common:
+        for column, labels in ((0, images), (1, partners)):
+            members = [row for row, value in enumerate(labels) if value == label]
+            uses = Counter(rows[:, column][np.isin(rows[:, column], members)].tolist())
+            # Every row is used, and as often as any other of its label, give or take one.
+            assert set(uses) == set(members) and max(uses.values()) - min(uses.values()) <= 1
+
+
+def test_bad_pairs():
+    with pytest.raises(ValueError, match=r"Expected one of the columns \['audio', 'input_features'\]"):
+        Pairs("audio", Dataset.from_dict({"image": [1], "sound": [1]}))
+    with pytest.raises(ValueError, match="Expected one of the columns .*image_embeds"):
+        Pairs("audio", Dataset.from_dict({"audio": [1]}))
+    with pytest.raises(ValueError, match="2 images, 3 partners"):
+        Pairs("audio", side("image", [0, 1]), side("audio", [0, 1, 2]))
+
+
+@pytest.mark.parametrize("mixing", ["proportional", "round_robin"])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_batches_are_of_one_kind(mixing, processes):
+    pairs = {"audio": aligned("audio", 40), "depth": aligned("depth", 17)}
+    sampler = PairBatchSampler(pairs, 4, processes, mixing, seed=1)
+    batches = list(sampler)
+    assert len(batches) == len(sampler)
+    assert all(len(batch) == 4 and len({kind for kind, _, _ in batch}) == 1 for batch in batches)
+    kinds = [batch[0][0] for batch in batches]
+    for step in range(0, len(kinds), processes):
+        assert len(set(kinds[step : step + processes])) == 1, "processes that step together have one kind"
+    assert len({key for batch in batches for key in batch}) == 4 * len(batches), "no pair twice in an epoch"
+    if mixing == "round_robin":
+        assert kinds[::processes] == [0, 1] * (len(kinds) // processes // 2)
+    else:
+        assert Counter(kinds) == {0: 40 // (4 * processes) * processes, 1: 17 // (4 * processes) * processes}
+
+
+def test_an_epoch_is_a_matter_of_seed_and_number():
+    def epoch(seed: int, number: int) -> list:
+        sampler = PairBatchSampler({"audio": aligned("audio", 40)}, 4, seed=seed)
+        sampler.set_epoch(number)
+        return list(sampler)
+
+    assert epoch(0, 3) == epoch(0, 3)
+    assert epoch(0, 3) != epoch(0, 4) and epoch(0, 3) != epoch(1, 3)
+
+
+def test_batches_too_small():
+    with pytest.raises(ValueError, match="at least 2 pairs in a batch, got 1"):
+        PairBatchSampler({"audio": aligned("audio", 10)}, 1)
+    with pytest.raises(ValueError, match="'audio' has 10 pairs, fewer than one step takes: 2 x 8"):
+        PairBatchSampler({"audio": aligned("audio", 10)}, 8, num_processes=2)
+
+
+def test_dataset_reads_a_batch_at_once():
+    data = PairDataset({"audio": aligned("audio", 5), "depth": aligned("depth", 6)})
+    assert len(data) == 11
+    assert data.__getitems__([(1, 2, 2), (1, 4, 4)]) == {"image": [2, 4], "depth": [2, 4]}

@@ -1,0 +1,81 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+import math
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from imagebind_hf.training import InfoNCELoss
+
+
+def unit(rows: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.nn.functional.normalize(torch.randn(rows, 5, generator=generator, dtype=torch.float64), dim=-1)
+
+
+def oracle(images: torch.Tensor, others: torch.Tensor, scale: float) -> float:
+    """L_{I,M} + L_{M,I}, as the formula reads."""
+    total = 0.0
+    for first, second in ((images, others), (others, images)):
+        for i in range(len(first)):
+            exponentials = [math.exp(scale * float(first[i] @ second[j])) for j in range(len(second))]
+            total -= math.log(exponentials[i] / sum(exponentials)) / len(first)
+    return total
+
+
+@pytest.mark.parametrize("rows, scale", [(2, 1.0), (7, 20.0), (16, 5.0)])
+def test_value_and_gradient(rows, scale):
+    images, others = unit(rows, 0), unit(rows, 1)
+    loss = InfoNCELoss()
+    assert loss(images, others, scale).item() == pytest.approx(oracle(images, others, scale), rel=1e-5)
+    others.requires_grad_(True)
+    (gradient,) = torch.autograd.grad(loss(images, others, scale), others)
+    step = 1e-4
+    for place in ((0, 0), (rows - 1, 3)):
+        shift = torch.zeros_like(others)
+        shift[place] = step
+        with torch.no_grad():
+            slope = oracle(images, others + shift, scale) - oracle(images, others - shift, scale)
+        assert gradient[place].item() == pytest.approx(slope / (2 * step), rel=1e-3, abs=1e-5)
+
+
+def test_gradient_reaches_the_scale():
+    scale = torch.tensor([3.0], requires_grad=True)
+    InfoNCELoss()(unit(4, 0), unit(4, 1), scale).backward()
+    up, down = (oracle(unit(4, 0), unit(4, 1), value) for value in (3.001, 2.999))
+    assert scale.grad.item() == pytest.approx((up - down) / 0.002, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "rows, others, message", [(1, 1, "at least 2 pairs in a batch, got 1"), (3, 2, "3 images and 2")]
+)
+def test_bad_batches(rows, others, message):
+    with pytest.raises(ValueError, match=message):
+        InfoNCELoss()(unit(rows, 0), unit(others, 1), 1.0)
+
+
+def _rank(rank: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    # In double precision, so that what is compared is the gathering; the loss itself rounds to float32.
+    images = unit(8, 0).chunk(2)[rank].requires_grad_(True)
+    others = unit(8, 1).chunk(2)[rank].requires_grad_(True)
+    loss = InfoNCELoss()(images, others, 10.0)
+    loss.backward()
+    # DDP averages the gradients of parameters over the processes; the sum over processes of what each rank adds to a
+    # shard is what arrives here, so half of it is the average.
+    torch.save((loss.detach(), images.grad / 2, others.grad / 2), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_two_processes_are_one_with_the_whole_batch(tmp_path):
+    mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
+    results = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    images, others = unit(8, 0).requires_grad_(True), unit(8, 1).requires_grad_(True)
+    loss = InfoNCELoss()(images, others, 10.0)
+    loss.backward()
+    for rank, (value, image_gradient, other_gradient) in enumerate(results):
+        torch.testing.assert_close(value, loss.detach(), atol=1e-6, rtol=0)
+        torch.testing.assert_close(image_gradient, images.grad.chunk(2)[rank], atol=1e-6, rtol=0)
+        torch.testing.assert_close(other_gradient, others.grad.chunk(2)[rank], atol=1e-6, rtol=0)

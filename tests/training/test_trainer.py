@@ -1,0 +1,167 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModel, AutoProcessor
+
+from conftest import make_config
+from datasets import Dataset
+from imagebind_hf import ImageBindModel, ImageBindProcessor, ImageBindTrainer, ImageBindTrainingArguments
+
+CONFIG = make_config(modalities=["text", "vision", "imu", "depth"])
+
+
+def make_pairs(modality: str, shape: tuple[int, ...], rows: int = 32) -> Dataset:
+    """Ready model inputs of four classes: the partner tells the class, and so does the image."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(rows) % 4
+    patterns = {size: np.random.default_rng(1).standard_normal((4, *size)) for size in ((3, 32, 32), shape)}
+    columns = {"pixel_values": (3, 32, 32), modality: shape}
+    data = {
+        name: (patterns[size][labels] + 0.1 * rng.standard_normal((rows, *size))).astype(np.float32)
+        for name, size in columns.items()
+    }
+    return Dataset.from_dict(data).with_format("torch")
+
+
+def make_trainer(folder, pairs=None, **arguments) -> ImageBindTrainer:
+    torch.manual_seed(0)
+    args = ImageBindTrainingArguments(
+        output_dir=str(folder),
+        use_cpu=True,
+        report_to="none",
+        disable_tqdm=True,
+        **{
+            "per_device_train_batch_size": 8,
+            "num_train_epochs": 2,
+            "learning_rate": 1e-3,
+            "save_strategy": "no",
+            "logging_steps": 1,
+            **arguments,
+        },
+    )
+    pairs = pairs or {
+        "imu": make_pairs("imu_values", (6, 200)),
+        "depth": make_pairs("pixel_values_depth", (1, 32, 32)),
+    }
+    processor = ImageBindProcessor.from_config(CONFIG)
+    return ImageBindTrainer(ImageBindModel(CONFIG), args, pairs, processing_class=processor)
+
+
+def test_trains_and_leaves_frozen_towers_alone(tmp_path):
+    trainer = make_trainer(tmp_path, num_train_epochs=8)
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert np.mean(losses[-8:]) < 0.8 * np.mean(losses[:8])
+    for name, value in trainer.model.state_dict().items():
+        frozen = name.startswith(("text", "vision"))
+        if frozen:
+            assert torch.equal(value, before[name]), name
+    assert not torch.equal(trainer.model.imu_projection.weight, before["imu_projection.weight"])
+    assert not torch.equal(trainer.model.depth_projection.weight, before["depth_projection.weight"])
+    optimised = {id(p) for group in trainer.optimizer.param_groups for p in group["params"]}
+    assert not any(id(p) in optimised for p in trainer.model.vision_model.parameters())
+    trainer.save_model()
+    loaded = AutoModel.from_pretrained(tmp_path)
+    assert torch.equal(loaded.imu_projection.weight, trainer.model.imu_projection.weight)
+    parts = ["depth_image_processor", "image_processor", "imu_feature_extractor", "tokenizer", "video_processor"]
+    assert sorted(AutoProcessor.from_pretrained(tmp_path).get_attributes()) == parts
+
+
+def test_loss_is_that_of_the_model(tmp_path):
+    trainer = make_trainer(tmp_path)
+    batch = next(iter(trainer.get_train_dataloader()))
+    model = trainer.model.eval()
+    torch.testing.assert_close(trainer.compute_loss(model, batch), model(**batch, return_loss=True).loss)
+
+
+def test_raw_columns_go_through_the_processor(tmp_path):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (40, 48, 3), dtype=np.uint8) for _ in range(8)]
+    pairs = Dataset.from_dict({"image": images, "text": [f"number {i}" for i in range(8)]})
+    trainer = make_trainer(tmp_path, {"text": pairs.with_format("numpy")}, trained_modalities=["text"])
+    batch = next(iter(trainer.get_train_dataloader()))
+    assert batch["pixel_values"].shape == (8, 3, 32, 32) and batch["input_ids"].shape[0] == 8
+    trainer.train()
+
+
+def test_weight_decay_spares_norms_biases_embeddings_and_scales(tmp_path):
+    trainer = make_trainer(tmp_path, trained_modalities=["imu", "text"])
+    names = set(trainer.get_decay_parameter_names(trainer.model))
+    assert "imu_model.encoder.layers.0.mlp.fc1.weight" in names and "imu_projection.weight" in names
+    spared = ("bias", "norm", "_embedding", "logit_scale")
+    assert not [name for name in names if any(word in name for word in spared)]
+
+
+def test_resume_is_exact(tmp_path):
+    whole = make_trainer(tmp_path / "whole")
+    whole.train()
+    parts = make_trainer(tmp_path / "parts", save_strategy="steps", save_steps=5, max_steps=16)
+    parts.train()
+    again = make_trainer(tmp_path / "parts", max_steps=16)
+    again.train(resume_from_checkpoint=str(tmp_path / "parts" / "checkpoint-5"))
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    "pairs, arguments, message",
+    [
+        ({}, {}, "train_dataset is empty"),
+        ({"audio": make_pairs("input_features", (32, 44))}, {}, r"no towers for \['audio'\]"),
+        ({"text": Dataset.from_dict({"image": [0] * 8, "text": ["a"] * 8})}, {}, "No tower trains"),
+        ({"imu": make_pairs("imu_values", (6, 200))}, {"trained_modalities": ["imu", "smell"]}, r"\['smell'\]"),
+        ({"imu": make_pairs("imu_values", (6, 200))}, {"per_device_train_batch_size": 1}, "at least 2 pairs"),
+        ({"imu": make_pairs("imu_values", (6, 200))}, {"pair_sampling": "random"}, "pair_sampling is 'random'"),
+    ],
+)
+def test_bad_arguments(tmp_path, pairs, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        if not pairs:
+            args = ImageBindTrainingArguments(output_dir=str(tmp_path), report_to="none")
+            ImageBindTrainer(ImageBindModel(CONFIG), args, pairs, ImageBindProcessor.from_config(CONFIG))
+        else:
+            make_trainer(tmp_path, pairs, **arguments)
+
+
+TWO = """
+import sys, json
+sys.path.insert(0, sys.argv[1])
+import torch
+from training.test_trainer import make_trainer
+processes = int(sys.argv[3])
+trainer = make_trainer(sys.argv[2], per_device_train_batch_size=8 // processes, max_grad_norm=0.0, logging_steps=4)
+trainer.train()
+if trainer.is_world_process_zero():
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    weight = trainer.accelerator.unwrap_model(trainer.model).imu_projection.weight
+    print(json.dumps({"losses": losses, "weight": weight.flatten()[:8].tolist()}))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_with_gloo_train_as_one(tmp_path):
+    """Same steps, same negatives, same model, under `accelerate launch` on two CPU processes."""
+    (tmp_path / "two.py").write_text(TWO)
+    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    results = []
+    for processes in (1, 2):
+        launch = ["accelerate.commands.launch", "--num_processes", str(processes), "--num_machines", "1"]
+        launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
+        launch += ["--multi_gpu"] if processes > 1 else []
+        arguments = [str(tmp_path / "two.py"), tests, str(tmp_path / f"out{processes}"), str(processes)]
+        process = subprocess.run(
+            [sys.executable, "-m", *launch, *arguments], capture_output=True, text=True, timeout=300
+        )
+        assert process.returncode == 0, process.stderr[-3000:]
+        results.append(json.loads(process.stdout.strip().splitlines()[-1]))
+    one, two = results
+    np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-4)
+    np.testing.assert_allclose(two["weight"], one["weight"], atol=1e-4)
