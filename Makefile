@@ -1,0 +1,32 @@
+# `make demo` and `make test` do all the set-up on first use: a virtual environment in .venv, filled from pyproject.toml.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test quick lint format clean
+
+demo: .venv/.complete
+	$(BIN)/imagebind-hf demo
+
+test: .venv/.complete lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Without the slow tests.
+quick: .venv/.complete
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+lint: .venv/.complete
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/.complete
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The mark appears only when everything is installed, so that a broken installation is done again.
+.venv/.complete: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf .venv outputs
