@@ -4,8 +4,8 @@
 
     python processors/build_tokenizer.py path/to/open_clip_torch-*.whl
 
-The package open_clip_torch carries `bpe_simple_vocab_16e6.txt.gz` (MIT, OpenAI). Its line 0 is a header; CLIP uses so many
-of the merges that 256 bytes, the same ending a word, the merges and two special tokens make 49,408 tokens.
+The package open_clip_torch carries `bpe_simple_vocab_16e6.txt.gz` (MIT, OpenAI). Its line 0 is a header; CLIP uses so
+many of the merges that 256 bytes, the same ending a word, the merges and two special tokens make 49,408 tokens.
 """
 
 import gzip
@@ -16,7 +16,6 @@ from pathlib import Path
 from tokenizers.pre_tokenizers import ByteLevel
 
 from imagebind_hf import ImageBindTokenizer
-
 
 VOCAB_SIZE = 49408
 SPECIAL_TOKENS = ["<|startoftext|>", "<|endoftext|>"]

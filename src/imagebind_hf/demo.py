@@ -13,7 +13,6 @@ from datasets.utils.logging import disable_progress_bar
 from .datasets.six_digits import CLASS_NAMES, TEMPLATES, load_six_digits
 from .training.recipe import format_results, load_recipe, run_recipe
 
-
 # Classes of a pair of modalities are compared in a picture of this order.
 MODALITIES = ("image", "text", "audio", "depth", "thermal", "imu")
 

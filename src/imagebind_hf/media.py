@@ -1,181 +1,339 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Reading media: whatever names an image, a sound or a video, into arrays. Bad files are a `ValueError` that names them."""
+"""Reading media: whatever names an image, a sound or a video, into arrays.
+
+What names one, a reference, is a path, a URL, bytes, a file object, or the undecoded form of a `datasets` column,
+`{"bytes": …, "path": …}`. A file that is foreign, damaged, cut short or absurdly large is a `ValueError` that names
+it.
+"""
 
 import io
 import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
+from urllib.request import Request, urlopen
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-# Samples of all channels together that are read from one file: three hours of 16 kHz mono. A header can claim more.
-MAX_AUDIO_SAMPLES = 3 * 3600 * 16_000
-# Pixels of one image, PIL's own limit against decompression bombs.
+# Samples of all channels together that are read from one file, 1 GiB of float32: 4.6 hours of 16 kHz mono.
+MAX_AUDIO_SAMPLES = 2**28
+# Pixels of one image: PIL's own limit against decompression bombs.
 MAX_IMAGE_PIXELS = 89_478_485
+# Bytes of one download, 1 GiB, and seconds that a server may be silent.
+MAX_DOWNLOAD = 2**30
+DOWNLOAD_TIMEOUT = 30.0
+# RIFF sizes from here on mean that the writer, a pipe, did not know them (ffmpeg, SoX).
+RIFF_SIZE_UNKNOWN = 0x7FFF0000
 
 
 def describe(item: Any) -> str:
     """Name a media item in an error: its path, or what it is."""
     if isinstance(item, (str, os.PathLike)):
-        return repr(os.fspath(item))
-    if isinstance(item, dict):
-        return describe(item["path"]) if item.get("path") else describe(item.get("bytes"))
+        path = str(item)
+        return repr(path if len(path) <= 200 else path[:200] + "…")
+    if isinstance(item, Mapping) and (item.get("path") or item.get("bytes")):
+        return describe(item.get("path") or item["bytes"])
     if isinstance(item, (bytes, bytearray)):
-        return f"{len(item)} bytes"
-    return f"a {type(item).__name__}" + (f" of shape {tuple(item.shape)}" if hasattr(item, "shape") else "")
+        return f"of {len(item)} bytes"
+    if hasattr(item, "shape"):
+        return f"a {type(item).__name__} of shape {tuple(item.shape)}"
+    return repr(item) if isinstance(item, (int, float, type(None))) else f"a {type(item).__name__}"
 
 
 def is_reference(item: Any) -> bool:
-    """Tell whether an item refers to encoded media: a path, bytes, or the undecoded form of a `datasets` column."""
-    return isinstance(item, (str, os.PathLike, bytes, bytearray)) or (
-        isinstance(item, dict) and (item.get("bytes") is not None or isinstance(item.get("path"), str))
-    )
+    """Tell whether an item is a reference to encoded media, as the module says."""
+    if isinstance(item, Mapping):
+        return item.get("bytes") is not None or isinstance(item.get("path"), (str, os.PathLike))
+    return isinstance(item, (str, os.PathLike, bytes, bytearray, io.IOBase))
 
 
-def _open(item: Any) -> Any:
-    """Return what a decoder reads from: a path or a file object."""
-    if isinstance(item, dict):
-        return _open(item["bytes"] if item.get("bytes") is not None else item["path"])
-    if isinstance(item, (bytes, bytearray)):
-        return io.BytesIO(item)
-    if not Path(item).is_file():
-        raise ValueError(f"There is no file {os.fspath(item)!r}.")
-    return os.fspath(item)
+def is_list(items: Any) -> bool:
+    """Tell whether something is a list of items: a list, a tuple, a column of `datasets`."""
+    return isinstance(items, Sequence) and not isinstance(items, (str, bytes, bytearray))
+
+
+def for_each(function: Callable[[Any], Any], items: Sequence[Any]) -> list:
+    """Apply a function to every item; the message of a `ValueError` tells which item it was.
+
+    Raises:
+        ValueError: If there are no items, or the function raised one.
+    """
+    if not len(items):
+        raise ValueError("Got an empty list.")
+    results = []
+    for number, item in enumerate(items):
+        try:
+            results.append(function(item))
+        except ValueError as error:
+            raise ValueError(f"Item {number} of {len(items)}: {error}") from error
+    return results
 
 
 def load_image(item: Any) -> Image.Image:
     """Read an image, upright as its EXIF data say.
 
     Args:
-        item: A PIL image, a path, a URL, bytes, or `{"bytes": …, "path": …}`.
+        item: A reference, or a PIL image.
+
+    Returns:
+        The image, in its own mode.
 
     Raises:
         ValueError: If it is no image, is cut short, or has more than 89 million pixels.
     """
-    if isinstance(item, str) and item.startswith(("http://", "https://")):
-        from transformers.image_utils import load_image as load_url
-
-        item = load_url(item)
+    source = item if isinstance(item, Image.Image) else _open(item)
     try:
-        image = item if isinstance(item, Image.Image) else Image.open(_open(item))
+        image = source if isinstance(source, Image.Image) else Image.open(source)
         if image.width * image.height > MAX_IMAGE_PIXELS:
-            raise ValueError(f"Image {describe(item)} has {image.width}x{image.height} pixels, too many to decode.")
+            raise ValueError(f"{image.width}x{image.height} are too many pixels")
         image.load()
         return ImageOps.exif_transpose(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    # PIL's readers raise whatever they stumble over in a damaged file.
+    except Exception as error:
         raise ValueError(f"Cannot read the image {describe(item)}: {error}") from error
 
 
-def load_audio(item: Any) -> tuple[np.ndarray, int]:
+def load_audio(item: Any, max_samples: int = MAX_AUDIO_SAMPLES) -> tuple[np.ndarray, int]:
     """Read a sound with soundfile (WAV, FLAC, Ogg, MP3, …).
 
     Args:
-        item: A path, bytes, or `{"bytes": …, "path": …}`.
+        item: A reference, `{"array": …, "sampling_rate": …}`, or a torchcodec `AudioDecoder`, as which recent
+            `datasets` decode their columns.
+        max_samples: How many samples, of all channels together, a file may have.
 
     Returns:
-        The waveform, float32 of shape `(channels, samples)` in [-1, 1], and its sampling rate in Hz.
+        The waveform, float32 of shape `(channels, samples)`, in [-1, 1] where it was integers; its rate in Hz.
 
     Raises:
-        ValueError: If it is no sound that soundfile reads, is empty, or claims more than three hours.
+        ValueError: If it is no sound that soundfile reads, is cut short, is empty or not finite, or claims more than
+            `max_samples`.
     """
+    if isinstance(item, Mapping) and item.get("array") is not None:
+        waveform, sampling_rate = np.atleast_2d(np.asarray(item["array"], dtype=np.float32)), item["sampling_rate"]
+    elif hasattr(item, "get_all_samples"):
+        samples = item.get_all_samples()
+        waveform, sampling_rate = samples.data.numpy(), samples.sample_rate
+    else:
+        waveform, sampling_rate = _read_audio(item, max_samples)
+    if not waveform.size:
+        raise ValueError(f"The audio {describe(item)} has no samples.")
+    if not np.isfinite(waveform).all():
+        raise ValueError(f"The audio {describe(item)} has samples that are not finite.")
+    return waveform, int(sampling_rate)
+
+
+def _read_audio(item: Any, max_samples: int) -> tuple[np.ndarray, int]:
     import soundfile
 
+    source = _open(item)
     try:
-        with soundfile.SoundFile(_open(item)) as file:
-            if file.frames * file.channels > MAX_AUDIO_SAMPLES:
-                raise ValueError(
-                    f"Audio {describe(item)} claims {file.frames / file.samplerate:.0f} s of {file.channels} channels, "
-                    f"more than {MAX_AUDIO_SAMPLES} samples: cut it first."
-                )
-            waveform = file.read(dtype="float32", always_2d=True).T
-            sampling_rate = file.samplerate
-    except (soundfile.SoundFileError, TypeError) as error:
+        _check_complete(source)
+        with soundfile.SoundFile(source) as file:
+            if file.frames * file.channels > max_samples:
+                raise ValueError(f"it claims {file.frames} samples of {file.channels} channels, more than are read")
+            waveform = file.read(dtype="float32", always_2d=True)
+            if len(waveform) < file.frames:
+                raise ValueError(f"it is cut short: {len(waveform)} of {file.frames} samples are there")
+            return waveform.T, file.samplerate
+    # soundfile raises a TypeError for a file without a header that it knows.
+    except (soundfile.SoundFileError, TypeError, ValueError) as error:
         raise ValueError(f"Cannot read the audio {describe(item)}: {error}") from error
-    if not waveform.size:
-        raise ValueError(f"Audio {describe(item)} has no samples.")
-    return waveform, sampling_rate
 
 
 class Video(NamedTuple):
-    """Frames that can be read by number."""
+    """A video whose frames are decoded when they are read.
+
+    Args:
+        num_frames: Number of frames.
+        fps: Frames a second, on average.
+        read: Function from frame numbers to frames, uint8 of shape `(len(numbers), 3, H, W)`.
+        backend: What decodes: `"torchcodec"` or `"pyav"`.
+    """
 
     num_frames: int
     fps: float
-    read: Any
+    read: Callable[[Sequence[int]], np.ndarray]
+    backend: str
 
 
 def open_video(item: Any) -> Video:
-    """Open a video; frames are decoded when they are read, with torchcodec where it loads, else with PyAV.
+    """Open a video, with torchcodec where that loads, else with PyAV.
 
     Args:
-        item: A path, bytes, `{"bytes": …, "path": …}`, or a torchcodec `VideoDecoder`.
-
-    Returns:
-        Number of frames, frames a second, and a function from frame numbers to a uint8 array `(T, H, W, 3)`.
+        item: A reference, or a torchcodec `VideoDecoder`, as which recent `datasets` decode their columns.
 
     Raises:
-        ValueError: If it is no video, or has no frames.
-        ImportError: If neither decoder is installed.
+        ValueError: If it is no video, is cut short, or has no frames.
+        ImportError: If there is no decoder.
     """
-    decoder = item if hasattr(item, "get_frames_at") else None
-    if decoder is None:
-        source = _open(item)
-        try:
-            from torchcodec.decoders import VideoDecoder
-        except (ImportError, RuntimeError, OSError):
-            return _open_with_pyav(item, source)
-        try:
-            decoder = VideoDecoder(source.getvalue() if isinstance(source, io.BytesIO) else source)
-        except (RuntimeError, ValueError) as error:
-            raise ValueError(f"Cannot read the video {describe(item)}: {error}") from error
-
-    def read(frames: Sequence[int]) -> np.ndarray:
-        return decoder.get_frames_at(list(frames)).data.permute(0, 2, 3, 1).numpy()
-
-    if not decoder.metadata.num_frames:
-        raise ValueError(f"Video {describe(item)} has no frames.")
-    return Video(decoder.metadata.num_frames, float(decoder.metadata.average_fps), read)
-
-
-def _open_with_pyav(item: Any, source: Any) -> Video:
     try:
-        import av
+        if hasattr(item, "get_frames_at"):
+            return _torchcodec_video(item, item)
+        source = _open(item)
+        _check_complete(source)
+        return _decoder()(source, item)
+    except ImportError:
+        raise
+    # Decoders have errors of their own kinds.
+    except Exception as error:
+        raise ValueError(f"Cannot read the video {describe(item)}: {error}") from error
+
+
+def _decoder() -> Callable[[Any, Any], Video]:
+    try:
+        from torchcodec.decoders import VideoDecoder
+
+        return lambda source, item: _torchcodec_video(VideoDecoder(source), item)
+    # Where FFmpeg's libraries are missing, torchcodec is installed and yet does not load.
+    except (ImportError, RuntimeError, OSError):
+        pass
+    try:
+        import av  # noqa: F401
     except ImportError as error:
         raise ImportError("Reading video files takes a decoder: `pip install av` (or torchcodec).") from error
+    return _pyav_video
 
-    def decode() -> Any:
-        if isinstance(source, io.BytesIO):
-            source.seek(0)
+
+def _torchcodec_video(decoder: Any, item: Any) -> Video:
+    def read(numbers: Sequence[int]) -> np.ndarray:
         try:
-            with av.open(source) as container:
-                if not container.streams.video:
-                    raise ValueError(f"{describe(item)} has no video stream.")
-                yield from container.decode(video=0)
-        except av.error.FFmpegError as error:
-            raise ValueError(f"Cannot read the video {describe(item)}: {error}") from error
+            return decoder.get_frames_at(list(numbers)).data.numpy()
+        except Exception as error:
+            raise ValueError(f"Cannot decode the video {describe(item)}: {error}") from error
 
-    # Frames are counted, not taken from the header, which may be wrong or silent.
-    num_frames, rate = 0, None
-    for frame in decode():
-        num_frames += 1
-        rate = rate or frame.time_base
+    num_frames, fps = decoder.metadata.num_frames, decoder.metadata.average_fps_from_header
     if not num_frames:
-        raise ValueError(f"Video {describe(item)} has no frames.")
-    if isinstance(source, io.BytesIO):
+        raise ValueError("it has no frames")
+    return Video(num_frames, float(fps or decoder.metadata.average_fps), read, "torchcodec")
+
+
+def _pyav_video(source: Any, item: Any) -> Video:
+    import av
+
+    def decode(begin: int | None) -> Iterator[tuple[int, Any]]:
+        with av.open(_rewound(source)) as container:
+            if begin is not None:
+                container.seek(begin, stream=container.streams.video[0])
+            for number, frame in enumerate(container.decode(video=0)):
+                yield (frame.pts if keys else number), frame
+
+    # Packets, one for each frame, are read but not decoded: what a header says of their number may be wrong.
+    with av.open(_rewound(source)) as container:
+        if not container.streams.video:
+            raise ValueError("it has no video stream")
+        stream = container.streams.video[0]
+        fps, time_base = stream.average_rate, stream.time_base
+        packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
+    times = [packet.pts for packet in packets]
+    keys = [packet.pts for packet in packets if packet.is_keyframe]
+    if None in times or len(set(times)) < len(times):
+        # Containers without times: frames are counted, and always from the start.
+        keys = []
+        times = [number for number, _ in decode(None)]
+    times, keys = sorted(times), sorted(keys)
+    if not times:
+        raise ValueError("it has no frames")
+    if not fps:
+        fps = (len(times) - 1) / max(float((times[-1] - times[0]) * time_base), 1e-3) or 1
+
+    def read(numbers: Sequence[int]) -> np.ndarray:
+        frames: dict[int, np.ndarray] = {}
+        groups = defaultdict(set)
+        for time in {times[number] for number in numbers}:
+            place = bisect_right(keys, time) - 1
+            groups[keys[place] if place >= 0 else None].add(time)
+        try:
+            # What decoding from a key frame does not give (a damaged index) is looked for from the start.
+            for begin, missing in [*groups.items(), (None, set(times))]:
+                missing &= {times[number] for number in numbers} - frames.keys()
+                for time, frame in decode(begin) if missing else ():
+                    if time in missing:
+                        frames[time] = frame.to_ndarray(format="rgb24").transpose(2, 0, 1)
+                        missing.discard(time)
+                    if not missing:
+                        break
+            return np.stack([frames[times[number]] for number in numbers])
+        except Exception as error:
+            raise ValueError(f"Cannot decode the video {describe(item)}: {error}") from error
+
+    return Video(len(times), float(fps), read, "pyav")
+
+
+def _open(item: Any) -> str | io.BytesIO:
+    """Turn a reference into what decoders read from: a path or a file in memory."""
+    if isinstance(item, Mapping):
+        item = item["bytes"] if item.get("bytes") is not None else item.get("path")
+    if isinstance(item, (bytes, bytearray)):
+        return io.BytesIO(item)
+    if hasattr(item, "read"):
+        return io.BytesIO(item.read())
+    if not isinstance(item, (str, os.PathLike)):
+        raise ValueError(f"Expected a path, a URL or bytes, got {describe(item)}.")
+    path = os.fspath(item)
+    if path.startswith(("http://", "https://", "data:")):
+        return _download(path)
+    if not os.path.isfile(path):
+        raise ValueError(f"There is no file {describe(item)}.")
+    return path
+
+
+def _download(url: str) -> io.BytesIO:
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "imagebind-hf"}), timeout=DOWNLOAD_TIMEOUT) as response:
+            data = response.read(MAX_DOWNLOAD + 1)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"Cannot download {describe(url)}: {error}") from error
+    if len(data) > MAX_DOWNLOAD:
+        raise ValueError(f"{describe(url)} has more than {MAX_DOWNLOAD} bytes.")
+    return io.BytesIO(data)
+
+
+def _rewound(source: str | io.BytesIO) -> str | io.BytesIO:
+    if not isinstance(source, str):
         source.seek(0)
-    with av.open(source) as container:
-        fps = container.streams.video[0].average_rate
+    return source
 
-    def read(frames: Sequence[int]) -> np.ndarray:
-        wanted = {}
-        for number, frame in enumerate(decode()):
-            if number in frames:
-                wanted[number] = frame.to_ndarray(format="rgb24")
-            if len(wanted) == len(set(frames)):
-                break
-        return np.stack([wanted[number] for number in frames])
 
-    return Video(num_frames, float(fps or 0) or 25.0, read)
+def _check_complete(source: str | io.BytesIO) -> None:
+    """Raise a ValueError for a WAV, AVI or MP4 file that ends before it should: decoders would pass over that."""
+    if isinstance(source, str):
+        with open(source, "rb") as file:
+            missing = _missing_bytes(file)
+    else:
+        missing = _missing_bytes(source)
+        source.seek(0)
+    if missing > 0:
+        raise ValueError(f"it is cut short: {missing} bytes are missing")
+
+
+def _missing_bytes(file: BinaryIO) -> int:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(12)
+    riff = head[:4] == b"RIFF"
+    if not riff and head[4:8] != b"ftyp":
+        return 0
+    position = 12 if riff else 0
+    # Both formats are chains of pieces, each with a name of four letters and a length.
+    for _ in range(1000):
+        file.seek(position)
+        first, second = file.read(4), file.read(4)
+        if len(second) < 4:
+            return 0
+        if riff:
+            name, end = first, position + 8 + int.from_bytes(second, "little")
+            known = end - position < RIFF_SIZE_UNKNOWN
+            position = end + end % 2
+        else:
+            length = int.from_bytes(first, "big")
+            length = int.from_bytes(file.read(8), "big") if length == 1 else length
+            name, end, known = second, position + length, length >= 8
+            position = end
+        if not known:
+            return 0
+        if name in (b"data", b"LIST", b"mdat", b"moov") and end > size:
+            return end - size
+    return 0

@@ -4,6 +4,7 @@
 
 import html
 import json
+import re
 from importlib import resources
 from typing import Any
 
@@ -16,6 +17,10 @@ class ImageBindTokenizer(CLIPTokenizer):
 
     Texts are cleaned as the published tokenizer does (ftfy, HTML entities twice, white space, lower case) and cut to
     75 tokens between start and end unless `truncation=False`.
+
+    The ids are the published ones, except in corners that the library underneath decides: a literal `<|startoftext|>`
+    or `<|endoftext|>` is that token behind punctuation too; accents written as HTML entities are composed with their
+    letter; `'ſ` is two tokens; and characters differ that only one of the two Unicode tables knows.
 
     Args:
         vocab (`dict[str, int]`, *optional*): The vocabulary; CLIP's, which the package carries, by default.
@@ -44,22 +49,36 @@ class ImageBindTokenizer(CLIPTokenizer):
         """The id 0, as published. It is that of "!" too, which therefore cannot be made a special token."""
         return 0
 
-    def __call__(self, *args: Any, **kwargs: Any) -> BatchEncoding:
-        """Tokenize; arguments as for any tokenizer, but `truncation` is on unless it is said otherwise."""
-        kwargs.setdefault("truncation", True)
-        return super().__call__(*args, **kwargs)
+    def _get_padding_truncation_strategies(self, *args: Any, truncation: Any = None, **kwargs: Any) -> tuple:
+        # The model has no place for more; pipelines ask for padding only.
+        truncation = True if truncation is None else truncation
+        return super()._get_padding_truncation_strategies(*args, truncation=truncation, **kwargs)
 
     def _encode_plus(self, text: Any, text_pair: Any = None, **kwargs: Any) -> BatchEncoding:
-        return super()._encode_plus(_clean(text), _clean(text_pair), **kwargs)
+        text_pair = None if text_pair is None else self._clean(text_pair)
+        return super()._encode_plus(self._clean(text), text_pair, **kwargs)
 
+    def _decode(self, token_ids: Any, skip_special_tokens: bool = False, **kwargs: Any) -> str:
+        # What follows the end token is padding, and would read as exclamation marks.
+        if skip_special_tokens and isinstance(token_ids, list) and self.eos_token_id in token_ids:
+            token_ids = token_ids[: token_ids.index(self.eos_token_id)]
+        return super()._decode(token_ids, skip_special_tokens=skip_special_tokens, **kwargs)
 
-def _clean(text: Any) -> Any:
-    """Clean a text, or every text in a list; what is neither is left to the checks that follow."""
-    if isinstance(text, (list, tuple)):
-        return [_clean(item) for item in text]
-    if not isinstance(text, str):
-        return text
-    return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+    def _clean(self, text: Any) -> Any:
+        """Clean a text, or every text in a list."""
+        if isinstance(text, (list, tuple)):
+            if not text:
+                raise ValueError("Got an empty list of texts.")
+            return type(text)([self._clean(item) for item in text])
+        if not isinstance(text, str):
+            raise ValueError(f"Expected a text or a list of texts, got {text!r}.")
+        text = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+        # Rust's lower case differs from Python's (final sigma). Tokens that were added keep theirs.
+        kept = [re.escape(token) for token in self.get_added_vocab() if token != token.lower()]
+        if not kept:
+            return text.lower()
+        parts = re.split("(" + "|".join(kept) + ")", text)
+        return "".join(part if i % 2 else part.lower() for i, part in enumerate(parts))
 
 
 __all__ = ["ImageBindTokenizer"]

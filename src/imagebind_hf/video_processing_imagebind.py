@@ -3,24 +3,34 @@
 """Videos: clips spread over time, a few frames of each, crops of those."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from torchvision.transforms.v2 import functional as tvF  # noqa: N812
 from transformers.image_processing_utils import BatchFeature
-from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+from transformers.image_utils import (
+    OPENAI_CLIP_MEAN,
+    OPENAI_CLIP_STD,
+    ChannelDimension,
+    PILImageResampling,
+    SizeDict,
+    pil_torch_interpolation_mapping,
+)
 from transformers.processing_utils import VideosKwargs
 from transformers.utils import TensorType, logging
 from transformers.video_processing_utils import BaseVideoProcessor
+from transformers.video_utils import VideoMetadata
 
 from .audio_utils import clip_starts
-from .media import describe, is_reference, open_video
+from .image_arrays import channels_first, to_eight_bits
+from .media import describe, for_each, is_list, is_reference, open_video
 
 logger = logging.get_logger(__name__)
 
-# What transformers takes for a video of unknown rate.
+# What transformers takes for the rate of a video that does not tell.
 DEFAULT_FPS = 24.0
 
 
@@ -28,7 +38,7 @@ class ImageBindVideoProcessorKwargs(VideosKwargs, total=False):
     """Arguments of [`ImageBindVideoProcessor`]."""
 
     num_clips: int
-    clip_duration: float
+    clip_duration: float | int
     frames_per_clip: int
     num_crops: int
 
@@ -39,12 +49,25 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
     Frames are scaled in [0, 1], bilinearly and without antialiasing, then normalised as CLIP does. The crops lie along
     the longer side: first, middle, last. Views are ordered clip by clip.
 
+    A video is a path, URL, bytes, file object, `{"bytes": …, "path": …}` or torchcodec decoder; or frames, an array
+    of shape `(T, H, W, C)` or `(T, C, H, W)`, where C is 1, 3 or 4, or a list of images (numbers as for
+    [`ImageBindImageProcessor`]). A list of videos or an array of five axes is a batch; its videos may differ in size
+    and length. The rate of frames is `fps`, or, where rates differ, `video_metadata=[{"fps": …}, …]`.
+
     Args:
         num_clips (`int`): Clips, spread evenly from start to end; of a video shorter than a clip all are the whole.
         clip_duration (`float`): Length of a clip in seconds.
         frames_per_clip (`int`): Frames of a clip, spread evenly from its first to its last.
-        num_crops (`int`): 1 (the centre) or 3.
-        size (`dict`): `{"shortest_edge": 224}`; also the side of the crops.
+        num_crops (`int`): 1 (the middle) or 3.
+        size (`dict`): What the frames are scaled to; `{"shortest_edge": 224}`.
+        crop_size (`dict`, *optional*): Size of the crops; by default squares as large as the shortest edge.
+        do_sample_frames (`bool`): If not, all frames given are the one clip.
+
+    Returns:
+        `pixel_values_videos` of shape `(B, num_clips * num_crops, frames_per_clip, 3, H, W)`, float32.
+
+    Raises:
+        ValueError: For what is no video, or a damaged one: the message names it.
 
     Example:
         >>> import numpy as np
@@ -56,151 +79,214 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
 
     valid_kwargs = ImageBindVideoProcessorKwargs
     model_input_names = ["pixel_values_videos"]
+    resample = PILImageResampling.BILINEAR
     image_mean = OPENAI_CLIP_MEAN
     image_std = OPENAI_CLIP_STD
     size = {"shortest_edge": 224}
     default_to_square = False
+    do_resize = True
+    do_rescale = True
+    do_normalize = True
+    do_convert_rgb = True
+    do_sample_frames = True
     num_clips = 5
     clip_duration = 2.0
     frames_per_clip = 2
     num_crops = 3
 
-    def preprocess(
+    def sample_frames(
         self,
-        videos: Any,
-        fps: float | Sequence[float] | None = None,
-        return_tensors: str | TensorType | None = None,
+        metadata: VideoMetadata,
         num_clips: int | None = None,
         clip_duration: float | None = None,
         frames_per_clip: int | None = None,
-        num_crops: int | None = None,
-        device: str | torch.device | None = None,
+        fps: float | None = None,
         **kwargs: Any,
-    ) -> BatchFeature:
-        """Prepare one video or a list of them.
+    ) -> np.ndarray:
+        """Choose the frames of each clip, as published.
+
+        A clip's frames are those from its start on (rounded up) and before its end; of them `frames_per_clip` are
+        taken, evenly from first to last.
 
         Args:
-            videos: A video is a path, bytes, `{"bytes": …, "path": …}`, a torchcodec decoder, or frames: an array of shape
-                `(T, H, W, 3)` or `(T, 3, H, W)` (0..255 as integers, [0, 1] as floats) or a list of PIL images. An array
-                of five axes is a batch.
-            fps (`float` or list, *optional*): Rate of videos given as frames; 24 if unknown, with a warning.
-            return_tensors (`str`, *optional*): `"pt"` or `"np"`.
-            num_clips, clip_duration, frames_per_clip, num_crops (*optional*): Instead of the processor's own.
-            device (`str`, *optional*): Where to compute.
+            metadata ([`~transformers.video_utils.VideoMetadata`]): Tells `total_num_frames` and `fps`.
+            num_clips, clip_duration, frames_per_clip (*optional*): Instead of the processor's own.
+            fps (`float`, *optional*): Rate of a video whose metadata do not tell; else 24, with a warning.
             **kwargs: Ignored.
 
         Returns:
-            `pixel_values_videos` of shape `(B, num_clips * num_crops, frames_per_clip, 3, H, W)`, float32.
+            `np.ndarray` of frame numbers, of shape `(num_clips, frames_per_clip)`.
 
         Raises:
-            ValueError: If there is nothing, or something is no video: the message names it.
+            ValueError: If there would be no clip or no frame.
         """
         num_clips = self.num_clips if num_clips is None else num_clips
         clip_duration = self.clip_duration if clip_duration is None else clip_duration
         frames_per_clip = self.frames_per_clip if frames_per_clip is None else frames_per_clip
-        num_crops = self.num_crops if num_crops is None else num_crops
-        if num_crops not in (1, 3) or num_clips < 1 or frames_per_clip < 1 or clip_duration <= 0:
+        num_frames, rate = metadata.total_num_frames, metadata.fps or fps
+        if rate is None:
+            logger.warning_once(f"No fps given: frames are taken to be at {DEFAULT_FPS:g} a second.")
+            rate = DEFAULT_FPS
+        if min(num_clips, frames_per_clip, num_frames) < 1 or not 0 < clip_duration < math.inf or not 0 < rate < 1e9:
             raise ValueError(
-                f"Expected clips and frames, and 1 or 3 crops; got num_clips={num_clips}, clip_duration={clip_duration}, "
-                f"frames_per_clip={frames_per_clip}, num_crops={num_crops}."
+                f"Expected clips and frames, got num_clips={num_clips}, clip_duration={clip_duration}, "
+                f"frames_per_clip={frames_per_clip} for {num_frames} frames at {rate} fps."
             )
-        items = _items(videos)
-        rates = list(fps) if isinstance(fps, (list, tuple)) else [fps] * len(items)
-        if len(rates) != len(items):
-            raise ValueError(f"Got {len(rates)} values of fps for {len(items)} videos.")
-        side = dict(self.size)["shortest_edge"]
-        views = []
-        for item, rate in zip(items, rates, strict=True):
-            if is_reference(item) or hasattr(item, "get_frames_at"):
-                video = open_video(item)
-                plan = frame_plan(video.num_frames, video.fps, num_clips, clip_duration, frames_per_clip)
-                needed = sorted({frame for clip in plan for frame in clip})
-                frames = _channels_first(video.read(needed), item)
-                plan = [[needed.index(frame) for frame in clip] for clip in plan]
+        plan = []
+        for start in clip_starts(num_frames / rate, num_clips, clip_duration):
+            first = min(math.ceil(rate * start), num_frames - 1)
+            last = max(min(math.ceil(rate * (start + clip_duration)), num_frames), first + 1) - 1
+            plan.append(first + torch.linspace(0, last - first, frames_per_clip).long().numpy())
+        return np.stack(plan)
+
+    def _decode_and_sample_videos(
+        self,
+        videos: Any,
+        video_metadata: Any = None,
+        do_sample_frames: bool | None = None,
+        sample_indices_fn: Callable | None = None,
+    ) -> tuple[list, list[VideoMetadata]]:
+        """Read the frames that are needed; each video becomes `(clips, frames, …)`, whatever comes after."""
+        videos = _videos(videos)
+        metadata = _flatten(video_metadata) if video_metadata is not None else [{}] * len(videos)
+        if len(metadata) != len(videos):
+            raise ValueError(f"Got {len(metadata)} video_metadata for {len(videos)} videos.")
+
+        def sample(pair: tuple[Any, Mapping]) -> tuple[Any, VideoMetadata]:
+            video, given = pair
+            if is_reference(video) or hasattr(video, "get_frames_at"):
+                opened = open_video(video)
+                num_frames, read = opened.num_frames, opened.read
+                given = {**given, "fps": given.get("fps") or opened.fps, "video_backend": opened.backend}
             else:
-                frames = _channels_first(item, item)
-                if rate is None:
-                    logger.warning_once(f"No fps given: frames are taken to be at {DEFAULT_FPS:g} a second.")
-                plan = frame_plan(len(frames), rate or DEFAULT_FPS, num_clips, clip_duration, frames_per_clip)
-            frames = _scale(frames.to(device or "cpu"), side)
-            mean, std = (frames.new_tensor(values)[:, None, None] for values in (self.image_mean, self.image_std))
-            frames = (frames - mean) / std
-            views.append(torch.stack([crop for clip in plan for crop in _crops(frames[clip], side, num_crops)]))
-        values = torch.stack(views)
-        if return_tensors != "pt":
-            values = values.cpu().numpy()
-        return BatchFeature({"pixel_values_videos": values}, tensor_type=return_tensors)
+                frames = _frames(video)
+                num_frames, read = len(frames), frames.__getitem__
+            found = VideoMetadata(**{**given, "total_num_frames": num_frames})
+            plan = sample_indices_fn(metadata=found) if sample_indices_fn else np.arange(num_frames)[None]
+            found.frames_indices = plan.flatten().tolist()
+            needed, places = np.unique(plan, return_inverse=True)
+            return read(needed.tolist())[places.reshape(plan.shape)], found
+
+        pairs = for_each(sample, list(zip(videos, metadata, strict=True)))
+        return [video for video, _ in pairs], [found for _, found in pairs]
+
+    def _prepare_input_videos(
+        self,
+        videos: list,
+        do_convert_rgb: bool | None = None,
+        input_data_format: str | ChannelDimension | None = None,
+        device: str | torch.device | None = None,
+    ) -> list[torch.Tensor]:
+        """Make tensors of shape `(clips, frames, 3, H, W)`."""
+
+        def prepare(video: np.ndarray | torch.Tensor) -> torch.Tensor:
+            clips = [[channels_first(frame, (1, 3, 4), input_data_format) for frame in clip] for clip in video]
+            video = torch.stack([torch.stack([torch.as_tensor(frame) for frame in clip]) for clip in clips])
+            if do_convert_rgb:
+                video = video[:, :, :3] if video.shape[2] == 4 else video.expand(-1, -1, 3, -1, -1)
+            return video if device is None else video.to(device)
+
+        return for_each(prepare, videos)
+
+    def _preprocess(
+        self,
+        videos: list[torch.Tensor],
+        do_resize: bool,
+        size: SizeDict,
+        resample: Any,
+        crop_size: SizeDict | None,
+        do_rescale: bool,
+        rescale_factor: float,
+        do_normalize: bool,
+        image_mean: float | list[float] | None,
+        image_std: float | list[float] | None,
+        num_crops: int,
+        return_tensors: str | TensorType | None = None,
+        **kwargs: Any,
+    ) -> BatchFeature:
+        """Scale, crop and normalise; see the class."""
+        if num_crops not in (1, 3):
+            raise ValueError(f"num_crops is {num_crops}, expected 1 or 3.")
+        views = []
+        for video in videos:
+            video = to_eight_bits(video) if do_rescale else video
+            crops = []
+            for frames in video:
+                # Published: sides are rounded down, and nothing is smoothed before it is scaled down.
+                frames = frames.float() * (rescale_factor if do_rescale else 1.0)
+                if do_resize:
+                    interpolation = pil_torch_interpolation_mapping[PILImageResampling(resample)]
+                    frames = tvF.resize(frames, _scaled(frames.shape[-2:], size), interpolation, antialias=False)
+                if do_normalize:
+                    frames = self.normalize(frames, image_mean, image_std)
+                crops.extend(_crops(frames, size, crop_size, num_crops))
+            views.append(torch.stack(crops))
+        shapes = {tuple(video.shape) for video in views}
+        if return_tensors is not None and len(shapes) > 1:
+            raise ValueError(f"Videos of different shapes do not make a batch: {sorted(shapes)}.")
+        return BatchFeature({"pixel_values_videos": views}, tensor_type=return_tensors)
 
 
-def frame_plan(
-    num_frames: int, fps: float, num_clips: int, clip_duration: float, frames_per_clip: int
-) -> list[list[int]]:
-    """Choose the frames of each clip, as published.
-
-    A clip's frames are those from its start on (rounded up) and before its end; of them `frames_per_clip` are taken,
-    evenly from first to last.
-    """
-    plan = []
-    for start in clip_starts(num_frames / fps, num_clips, clip_duration):
-        first = min(math.ceil(fps * start), num_frames - 1)
-        last = max(min(math.ceil(fps * (start + clip_duration)), num_frames), first + 1) - 1
-        steps = torch.linspace(0, last - first, frames_per_clip).clamp(0, last - first).long()
-        plan.append([first + int(step) for step in steps])
-    return plan
+def _flatten(metadata: Any) -> list:
+    if isinstance(metadata, Mapping):
+        return [metadata]
+    return [item for entry in metadata for item in (_flatten(entry))]
 
 
-def _items(videos: Any) -> list:
+def _videos(videos: Any) -> list:
+    """Make a list of videos: whatever is one, alone or in a list."""
     if isinstance(videos, (np.ndarray, torch.Tensor)) and videos.ndim == 5:
         return list(videos)
-    if isinstance(videos, (list, tuple)):
-        if not len(videos):
-            raise ValueError("Got an empty list of videos.")
-        frames = isinstance(videos[0], Image.Image) or getattr(videos[0], "ndim", 0) == 3
-        return [videos] if frames else list(videos)
-    return [videos]
+    if is_list(videos) and len(videos) and not _is_frame(videos[0]):
+        return list(videos)
+    return list(videos) if is_list(videos) and not len(videos) else [videos]
 
 
-def _channels_first(video: Any, item: Any) -> torch.Tensor:
-    """Return frames as a tensor of shape `(T, 3, H, W)`."""
-    if isinstance(video, (list, tuple)):
-        if not all(isinstance(frame, (Image.Image, np.ndarray, torch.Tensor)) for frame in video):
-            raise ValueError(f"Expected a video (path, bytes, frames), got {describe(item)}.")
-        video = [np.asarray(frame.convert("RGB") if isinstance(frame, Image.Image) else frame) for frame in video]
-        if len({frame.shape for frame in video}) != 1:
-            raise ValueError(f"Frames differ in shape: {sorted({frame.shape for frame in video})}.")
-        video = np.stack(video)
-    if not isinstance(video, (np.ndarray, torch.Tensor)):
-        raise ValueError(f"Expected a video (path, bytes, frames), got {describe(item)}.")
-    frames = torch.as_tensor(video)
-    if frames.ndim == 4 and frames.shape[-1] == 3 and frames.shape[1] != 3:
-        frames = frames.permute(0, 3, 1, 2)
-    if frames.ndim != 4 or frames.shape[1] != 3 or 0 in frames.shape:
-        raise ValueError(f"Expected frames of shape (T, H, W, 3) or (T, 3, H, W), got {tuple(frames.shape)}.")
-    if frames.is_floating_point() and not torch.isfinite(frames).all():
-        raise ValueError(f"The video, {describe(item)}, has values that are not finite.")
-    return frames
+def _is_frame(item: Any) -> bool:
+    return isinstance(item, Image.Image) or (isinstance(item, (np.ndarray, torch.Tensor)) and item.ndim in (2, 3))
 
 
-def _scale(frames: torch.Tensor, side: int) -> torch.Tensor:
-    """Scale the short side; in [0, 1], bilinear without antialiasing, sizes rounded down."""
+def _frames(video: Any) -> np.ndarray | torch.Tensor:
+    """Stack the frames of a video."""
+    if _is_frame(video):
+        video = [video]
+    if is_list(video):
+        if not len(video) or not all(_is_frame(frame) for frame in video):
+            raise ValueError("Expected a video as a list of images, or as a path, bytes or array.")
+        video = [np.asarray(frame.convert("RGB")) if isinstance(frame, Image.Image) else frame for frame in video]
+        video = [frame[..., None] if frame.ndim == 2 else frame for frame in video]
+        if len({tuple(frame.shape) for frame in video}) > 1:
+            raise ValueError(f"Frames differ in shape: {sorted({tuple(frame.shape) for frame in video})}.")
+        video = torch.stack(list(video)) if isinstance(video[0], torch.Tensor) else np.stack(video)
+    if not isinstance(video, (np.ndarray, torch.Tensor)) or video.ndim != 4:
+        raise ValueError(f"Expected a video (path, URL, bytes, or frames of four axes), got {describe(video)}.")
+    return video
+
+
+def _scaled(shape: tuple[int, int], size: SizeDict) -> tuple[int, int]:
+    height, width = shape
+    side = size.shortest_edge
+    if side is None:
+        return size.height, size.width
+    return (math.floor(height / width * side), side) if width < height else (side, math.floor(width / height * side))
+
+
+def _crops(frames: torch.Tensor, size: SizeDict, crop_size: SizeDict | None, num_crops: int) -> list[torch.Tensor]:
+    """Cut out the middle, or first, middle and last along the longer side."""
     height, width = frames.shape[-2:]
-    if width < height:
-        size = (math.floor(height / width * side), side)
+    if crop_size is not None:
+        crop_height, crop_width = crop_size.height, crop_size.width
     else:
-        size = (side, math.floor(width / height * side))
-    frames = frames if frames.is_floating_point() else frames / 255
-    return torch.nn.functional.interpolate(frames.float(), size=size, mode="bilinear", align_corners=False)
-
-
-def _crops(frames: torch.Tensor, side: int, num_crops: int) -> list[torch.Tensor]:
-    """Cut squares from frames: the middle one, or first, middle and last along the longer side."""
-    height, width = frames.shape[-2:]
-    top, left = math.ceil((height - side) / 2), math.ceil((width - side) / 2)
+        crop_height, crop_width = (size.shortest_edge or size.height, size.shortest_edge or size.width)
+    if height < crop_height or width < crop_width:
+        raise ValueError(f"Crops of {crop_height}x{crop_width} do not fit into frames of {height}x{width}.")
+    top, left = math.ceil((height - crop_height) / 2), math.ceil((width - crop_width) / 2)
     places = [(top, left)]
-    if num_crops == 3:
-        ends = [(0, left), (height - side, left)] if height > width else [(top, 0), (top, width - side)]
-        places = [ends[0], (top, left), ends[1]]
-    return [frames[..., top : top + side, left : left + side] for top, left in places]
+    if num_crops == 3 and height > width:
+        places = [(0, left), (top, left), (height - crop_height, left)]
+    elif num_crops == 3:
+        places = [(top, 0), (top, left), (top, width - crop_width)]
+    return [frames[..., top : top + crop_height, left : left + crop_width] for top, left in places]
 
 
 __all__ = ["ImageBindVideoProcessor"]

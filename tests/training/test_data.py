@@ -4,10 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets import Dataset
 from imagebind_hf.training import PairBatchSampler, PairDataset, Pairs
 
 

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from transformers import AutoModel, AutoProcessor
 
 from conftest import make_config
-from datasets import Dataset
 from imagebind_hf import ImageBindModel, ImageBindProcessor, ImageBindTrainer, ImageBindTrainingArguments
 
 CONFIG = make_config(modalities=["text", "vision", "imu", "depth"])

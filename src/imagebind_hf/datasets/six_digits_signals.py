@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How six digits look, sound and move. All numbers here are choices, made so that classes vary and can be told apart."""
+"""How six digits look, sound and move. Numbers are choices: classes vary, and can be told apart."""
 
 import io
 

@@ -23,6 +23,7 @@ from transformers.utils import logging
 from ..configuration_imagebind import ImageBindConfig
 from ..datasets.sources import load_source
 from ..evaluation import class_embeddings, embed_dataset, retrieval_by_class, zero_shot_accuracy
+from ..hub import write_card
 from ..modeling_imagebind import ImageBindModel
 from ..processing_imagebind import ImageBindProcessor
 from .arguments import ImageBindTrainingArguments
@@ -202,10 +203,13 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
     Args:
         recipe: The recipe.
         data: Folder that `data_files` are relative to.
-        output: Folder for the result: a checkpoint, ready to load, and `results.json`.
+        output: Folder for the result: a checkpoint with processor and card, ready to load, and `results.json`.
 
     Returns:
-        The results.
+        The results; nothing in other processes than the first.
+
+    Raises:
+        ValueError: If the recipe names what is not there: files, columns, modalities, arguments.
     """
     output = Path(output)
     set_seed(recipe.seed)
@@ -239,6 +243,8 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
     if trainer.is_world_process_zero():
         results = evaluate_recipe(recipe, model.eval(), processor, data)
         (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        processor.save_modality_folders(output)
+        write_card(output, model.config, title=output.name, converted=False, results=format_results(results))
     return results
 
 
