@@ -8,7 +8,9 @@ arguments. It may end with what to measure: accuracies of zero-shot classificati
 
 import dataclasses
 import difflib
+import itertools
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -17,7 +19,8 @@ from typing import Any
 import torch
 import yaml
 from datasets import Dataset
-from transformers import ProcessorMixin, set_seed
+from huggingface_hub.errors import StrictDataclassError
+from transformers import set_seed
 from transformers.utils import logging
 
 from ..configuration_imagebind import ImageBindConfig
@@ -148,36 +151,39 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         file = packaged[str(path)]
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
-        changes = [(key, yaml.safe_load(value)) for key, _, value in (item.partition("=") for item in overrides or [])]
+        for item in overrides or []:
+            key, equals, value = item.partition("=")
+            if not equals:
+                raise ValueError(f"An override: expected key=value, got {item!r}.")
+            _override(values, key, yaml.safe_load(value))
     except yaml.YAMLError as error:
         raise ValueError(f"{str(path)!r} or an override is no valid YAML: {error}") from error
-    for key, value in changes:
-        _override(values, key, value)
     return _build(Recipe, values, str(path))
 
 
 def _override(values: Any, key: str, value: Any) -> None:
+    """Set a value in nested mappings and lists."""
     *parents, last = key.split(".")
     for name in parents:
-        values = values[int(name)] if isinstance(values, list) else values.setdefault(name, {})
-    if isinstance(values, list):
-        values[int(last)] = value
-    else:
-        values[last] = value
+        place = _place(values, name, key)
+        values = values.setdefault(place, {}) if isinstance(values, dict) else values[place]
+    values[_place(values, last, key)] = value
+
+
+def _place(values: Any, name: str, key: str) -> str | int:
+    if isinstance(values, dict):
+        return name
+    if not isinstance(values, list) or not name.isdecimal() or int(name) >= len(values):
+        raise ValueError(f"An override of {key!r}: there is no {name!r} in {values!r}.")
+    return int(name)
 
 
 def _build(kind: Any, values: Any, where: str) -> Any:
     """Make a dataclass (also nested in lists, dicts and optionals) from plain values."""
-    arguments = getattr(kind, "__args__", ())
     if dataclasses.is_dataclass(kind):
-        if not isinstance(values, dict):
-            raise ValueError(f"{where}: expected a mapping of {kind.__name__}, got {values!r}.")
+        _expect(dict, values, f"a mapping of {kind.__name__}", where)
         fields = {entry.name: entry for entry in dataclasses.fields(kind)}
-        for name in values:
-            if name not in fields:
-                near = difflib.get_close_matches(str(name), fields, n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"{where}: unknown key {name!r}.{hint} Known: {list(fields)}.")
+        _check_keys(values, list(fields), where)
         required = [
             name
             for name, entry in fields.items()
@@ -187,14 +193,30 @@ def _build(kind: Any, values: Any, where: str) -> Any:
         if missing:
             raise ValueError(f"{where}: missing {missing}.")
         return kind(**{name: _build(fields[name].type, value, f"{where}: {name}") for name, value in values.items()})
-    nested = [argument for argument in arguments if dataclasses.is_dataclass(argument)]
+    nested = [argument for argument in getattr(kind, "__args__", ()) if dataclasses.is_dataclass(argument)]
     if not nested or values is None:
         return values
     if getattr(kind, "__origin__", None) is list:
+        _expect(list, values, "a list", where)
         return [_build(nested[0], value, f"{where}[{i}]") for i, value in enumerate(values)]
     if getattr(kind, "__origin__", None) is dict:
+        _expect(dict, values, "a mapping", where)
         return {name: _build(nested[0], value, f"{where}: {name}") for name, value in values.items()}
     return _build(nested[0], values, where)
+
+
+def _expect(kind: type, values: Any, what: str, where: str) -> None:
+    if not isinstance(values, kind):
+        raise ValueError(f"{where}: expected {what}, got {values!r}.")
+
+
+def _check_keys(values: Iterable[str], known: list[str], where: str) -> None:
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            raise ValueError(
+                f"{where}: unknown key {name!r}." + (f" Did you mean {near[0]!r}?" if near else f" Known: {known}.")
+            )
 
 
 def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Path = "outputs") -> dict[str, Any]:
@@ -213,42 +235,61 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
     """
     output = Path(output)
     set_seed(recipe.seed)
-    if (recipe.model is None) == (recipe.checkpoint is None):
-        raise ValueError("A recipe has either `model` (a new one) or `checkpoint`.")
-    if recipe.checkpoint is not None:
-        model = ImageBindModel.from_pretrained(recipe.checkpoint)
-        processor = ImageBindProcessor.from_pretrained(recipe.checkpoint)
-    else:
-        model = ImageBindModel(ImageBindConfig(**recipe.model))
-        processor = ImageBindProcessor.from_config(model.config)
-    for part, values in recipe.processor.items():
-        for name, value in values.items():
-            if not hasattr(getattr(processor, part, None), name):
-                raise ValueError(f"processor: there is no {part}.{name}; parts are {processor.get_attributes()}.")
-            setattr(getattr(processor, part), name, value)
+    model, processor = _make_model(recipe)
+    # All that can be wrong with files and names shows before the first step.
+    known = [entry.name for entry in dataclasses.fields(ImageBindTrainingArguments)]
     for stage in recipe.stages:
+        _check_keys(stage.arguments, known, f"{stage.name}: arguments")
+    tests = {
+        name: load_source(config.source, config.modality or name, data) for name, config in recipe.evaluation.items()
+    }
+    pairs = [
+        {name: _pairs(config, config.modality or name, processor, data) for name, config in stage.pairs.items()}
+        for stage in recipe.stages
+    ]
+    for stage, stage_pairs in zip(recipe.stages, pairs, strict=True):
         args = ImageBindTrainingArguments(
             output_dir=str(output),
             trained_modalities=stage.trained_modalities,
             **{"seed": recipe.seed, "report_to": "none", "save_strategy": "no", **stage.arguments},
         )
-        pairs = {
-            name: _pairs(config, config.modality or name, processor, data) for name, config in stage.pairs.items()
-        }
-        trainer = ImageBindTrainer(model, args, pairs, processing_class=processor)
+        trainer = ImageBindTrainer(model, args, stage_pairs, processing_class=processor)
         logger.info(f"Stage {stage.name}: {trainer.model.num_parameters(only_trainable=True):,} parameters train.")
         trainer.train()
     trainer.save_model(str(output))
     results = {}
     if trainer.is_world_process_zero():
-        results = evaluate_recipe(recipe, model.eval(), processor, data)
+        results = evaluate(model.eval(), processor, tests, recipe.evaluation)
         (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         processor.save_modality_folders(output)
         write_card(output, model.config, title=output.name, converted=False, results=format_results(results))
     return results
 
 
-def _pairs(config: PairsConfig, modality: str, processor: ProcessorMixin, data: str | Path | None) -> Pairs:
+def _make_model(recipe: Recipe) -> tuple[ImageBindModel, ImageBindProcessor]:
+    if (recipe.model is None) == (recipe.checkpoint is None):
+        raise ValueError("A recipe has either `model` (a new one) or `checkpoint`.")
+    if not recipe.stages:
+        raise ValueError("A recipe has at least one stage.")
+    if recipe.checkpoint is not None:
+        model = ImageBindModel.from_pretrained(recipe.checkpoint)
+        processor = ImageBindProcessor.from_pretrained(recipe.checkpoint)
+    else:
+        try:
+            config = ImageBindConfig(**recipe.model)
+        except (StrictDataclassError, TypeError) as error:
+            raise ValueError(f"model: {error}") from error
+        model = ImageBindModel(config)
+        processor = ImageBindProcessor.from_config(config)
+    for part, values in recipe.processor.items():
+        for name, value in values.items():
+            if not hasattr(getattr(processor, part, None), name):
+                raise ValueError(f"processor: there is no {part}.{name}; parts are {processor.get_attributes()}.")
+            setattr(getattr(processor, part), name, value)
+    return model, processor
+
+
+def _pairs(config: PairsConfig, modality: str, processor: ImageBindProcessor, data: str | Path | None) -> Pairs:
     """Load one kind of pairs."""
     images = load_source(config.images, "image", data)
     if config.templates is not None:
@@ -269,26 +310,26 @@ def _pairs(config: PairsConfig, modality: str, processor: ProcessorMixin, data: 
     return Pairs(modality, images, partners, by_label=config.by_label or config.templates is not None)
 
 
-def evaluate_recipe(
-    recipe: Recipe, model: ImageBindModel, processor: ProcessorMixin, data: str | Path | None
+def evaluate(
+    model: ImageBindModel,
+    processor: ImageBindProcessor,
+    tests: Mapping[str, Dataset],
+    configs: Mapping[str, EvaluationConfig],
 ) -> dict[str, Any]:
     """Measure zero-shot accuracy of every test set, and retrieval by class between every two."""
     results: dict[str, Any] = {"zero_shot": {}, "retrieval": {}}
     embeds, labels = {}, {}
-    for name, config in recipe.evaluation.items():
-        modality = config.modality or name
-        dataset = load_source(config.source, modality, data)
+    for name, config in configs.items():
+        dataset = tests[name]
         classes = class_embeddings(model, processor, dataset.features["label"].names, config.templates)
-        embeds[name] = embed_dataset(model, processor, dataset, modality)
+        embeds[name] = embed_dataset(model, processor, dataset, config.modality or name)
         labels[name] = torch.tensor(dataset["label"][:])
         accuracy = zero_shot_accuracy(embeds[name], classes, labels[name])
         results["zero_shot"][name] = {"accuracy": accuracy, "chance": 1 / len(classes), "rows": len(dataset)}
-    for query in embeds:
-        for gallery in embeds:
-            if query != gallery:
-                results["retrieval"][f"{query} to {gallery}"] = retrieval_by_class(
-                    embeds[query], embeds[gallery], labels[query], labels[gallery]
-                )
+    for query, gallery in itertools.permutations(embeds, 2):
+        results["retrieval"][f"{query} to {gallery}"] = retrieval_by_class(
+            embeds[query], embeds[gallery], labels[query], labels[gallery]
+        )
     return results
 
 

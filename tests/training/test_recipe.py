@@ -1,0 +1,177 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from datasets import ClassLabel, Dataset, Features, Image
+from transformers import AutoModel, AutoProcessor
+
+from imagebind_hf import ImageBindConfig
+from imagebind_hf.training.recipe import load_recipe, run_recipe
+
+PACKAGED = sorted(entry.name for entry in (resources.files("imagebind_hf.training") / "recipes").iterdir())
+TOWER = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "drop_path_rate": 0.0}
+RECIPE = {
+    "model": {
+        "projection_dim": 16,
+        "modalities": ["vision", "text", "depth"],
+        "vision_config": {**TOWER, "image_size": 32, "patch_size": 16},
+        "text_config": TOWER,
+        "depth_config": {**TOWER, "image_size": 32, "patch_size": 16},
+    },
+    "stages": [
+        {
+            "trained_modalities": ["vision", "text"],
+            "pairs": {"text": {"images": {"data_files": "rows.parquet"}, "templates": ["a {}", "{}"]}},
+            "arguments": {"per_device_train_batch_size": 8, "max_steps": 4, "disable_tqdm": True, "use_cpu": True},
+        },
+        {
+            "pairs": {"depth": {"images": {"data_files": "rows.parquet"}}},
+            "arguments": {"per_device_train_batch_size": 8, "max_steps": 4, "disable_tqdm": True, "use_cpu": True},
+        },
+    ],
+    "evaluation": {
+        "image": {"source": {"data_files": "rows.parquet"}, "templates": ["a {}"]},
+        "depth": {"source": {"data_files": "rows.parquet"}, "templates": ["a {}"]},
+    },
+}
+
+
+@pytest.fixture
+def recipe(tmp_path) -> Path:
+    rng = np.random.default_rng(0)
+    rows = {
+        "image": [rng.integers(0, 255, (32, 32, 3), dtype=np.uint8) for _ in range(16)],
+        "depth": [rng.integers(500, 2000, (32, 32), dtype=np.uint16) for _ in range(16)],
+        "label": [i % 2 for i in range(16)],
+    }
+    features = Features({"image": Image(), "depth": Image(), "label": ClassLabel(names=["cat", "dog"])})
+    Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    return tmp_path / "recipe.yaml"
+
+
+def test_a_run_leaves_a_checkpoint_with_card_and_results(recipe):
+    output = recipe.parent / "my-model"
+    results = run_recipe(load_recipe(recipe), recipe.parent, output)
+    assert set(results["zero_shot"]) == {"image", "depth"}
+    assert set(results["retrieval"]) == {"image to depth", "depth to image"}
+    for entry in results["zero_shot"].values():
+        assert 0 <= entry["accuracy"] <= 1 and entry["chance"] == 0.5 and entry["rows"] == 16
+    assert json.loads((output / "results.json").read_text()) == results
+    card = (output / "README.md").read_text()
+    assert "my-model" in card and "Zero-shot accuracy" in card and "license: cc" not in card
+    model = AutoModel.from_pretrained(output)
+    assert set(model.config.modalities) == {"text", "vision", "depth"}
+    inputs = AutoProcessor.from_pretrained(output)(text=["a cat"], return_tensors="pt")
+    assert model(**inputs).text_embeds.shape == (1, 16)
+    assert AutoProcessor.from_pretrained(output, subfolder="depth").get_attributes() == ["depth_image_processor"]
+
+
+def test_a_run_can_start_from_a_checkpoint(recipe):
+    first = load_recipe(recipe, ["evaluation={}"])
+    run_recipe(first, recipe.parent, recipe.parent / "first")
+    again = load_recipe(
+        recipe, ["model=null", f"checkpoint={recipe.parent / 'first'}", "stages.0.arguments.max_steps=1"]
+    )
+    run_recipe(again, recipe.parent, recipe.parent / "second")
+    before, after = (AutoModel.from_pretrained(recipe.parent / name).state_dict() for name in ("first", "second"))
+    changed = {name.split("_")[0] for name in before if not before[name].equal(after[name])}
+    assert changed == {"text", "vision", "depth"}
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_packaged_recipes_are_valid(name):
+    recipe = load_recipe(name.removesuffix(".yaml"))
+    modalities = ImageBindConfig(**recipe.model).modalities
+    for stage in recipe.stages:
+        for pairs, config in stage.pairs.items():
+            assert (config.modality or pairs) in modalities
+    assert recipe.evaluation
+
+
+def test_overrides():
+    changes = ["seed=7", "stages.1.arguments.learning_rate=0.5", "model.projection_dim=8", "evaluation={}"]
+    recipe = load_recipe("digits", [*changes, "stages.0.pairs.text.images.exclude={writer: [1]}"])
+    assert recipe.seed == 7 and recipe.stages[1].arguments["learning_rate"] == 0.5 and not recipe.evaluation
+    assert recipe.model["projection_dim"] == 8
+    assert recipe.stages[0].pairs["text"].images.exclude == {"writer": [1]}
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["stagess=[]"], "unknown key 'stagess'. Did you mean 'stages'?"),
+        (["stages.0.pairs.text.image={}"], "stages.0.: pairs: text: unknown key 'image'. Did you mean 'images'?"),
+        (["stages.0.pairs.text={}"], r"missing \['images'\]"),
+        (["stages.0.pairs=5"], "pairs: expected a mapping, got 5"),
+        (["stages.7.name=x"], "there is no '7'"),
+        (["stages.x.name=x"], "there is no 'x'"),
+        (["seed"], "expected key=value, got 'seed'"),
+        (["seed=[1"], "no valid YAML"),
+    ],
+)
+def test_bad_overrides(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        load_recipe("digits", overrides)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("stages: [", "no valid YAML"),
+        ("- 1", "expected a mapping of Recipe"),
+        ("", "expected a mapping"),
+        ("a: !!python/name:os.system x", "no valid YAML"),
+    ],
+)
+def test_bad_files(tmp_path, text, message):
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_recipe(tmp_path / "bad.yaml")
+
+
+def test_unknown_recipe():
+    with pytest.raises(ValueError, match=r"no recipe 'digit': give a file, or one of \['digits', 'six_digits'"):
+        load_recipe("digit")
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["checkpoint=x"], "either `model` .* or `checkpoint`"),
+        (["model=null"], "either `model` .* or `checkpoint`"),
+        (["stages.1.pairs.depth.images.data_files=none.parquet"], "No such files: .*none.parquet"),
+        (["stages.1.arguments.learning_rat=1"], "learning_rat.*Did you mean 'learning_rate'"),
+        (["processor.feature_extractor.num_clips=1"], "there is no feature_extractor.num_clips"),
+        (["model.vision_config.num_attention_heads=5"], "32.*5|5.*32"),
+        (["model.modalities=[text, smell]"], "smell"),
+    ],
+)
+def test_a_bad_recipe_leaves_nothing(recipe, overrides, message):
+    output = recipe.parent / "out"
+    with pytest.raises(ValueError, match=message):
+        run_recipe(load_recipe(recipe, overrides), recipe.parent, output)
+    assert not output.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["cpu.yaml", "cpu_two_processes.yaml"])
+def test_accelerate_launch(recipe, config):
+    file = resources.files("imagebind_hf.training") / "accelerate" / config
+    output = recipe.parent / "out"
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
+    command += ["-m", "imagebind_hf.training", str(recipe), "--data", str(recipe.parent), "--output", str(output)]
+    process = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert process.stdout.count("Zero-shot accuracy") == 1, "one process reports"
+    assert AutoModel.from_pretrained(output).config.projection_dim == 16
