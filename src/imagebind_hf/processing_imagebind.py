@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One processor for all modalities."""
 
+import inspect
 import os
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from transformers import BatchFeature
-from transformers.processing_utils import MODALITY_TO_AUTOPROCESSOR_MAPPING, ProcessingKwargs, ProcessorMixin
+from transformers.processing_utils import (
+    MODALITY_TO_AUTOPROCESSOR_MAPPING,
+    AudioKwargs,
+    ImagesKwargs,
+    ProcessingKwargs,
+    ProcessorMixin,
+    TextKwargs,
+    VideosKwargs,
+)
 from transformers.utils import cached_file
 
 from .configuration_imagebind import ImageBindConfig
@@ -51,6 +60,10 @@ _PART_OF = {
     "imu": "imu_feature_extractor",
 }
 _HUB_KWARGS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
+_KNOWN_ARGUMENTS = {
+    "return_tensors",
+    *(name for kind in (TextKwargs, ImagesKwargs, VideosKwargs, AudioKwargs) for name in kind.__annotations__),
+}
 # Inputs that ProcessorMixin does not know, by the argument of `__call__`.
 _OWN = {"depth": "depth_image_processor", "thermal": "thermal_image_processor", "imu": "imu_feature_extractor"}
 
@@ -207,8 +220,8 @@ class ImageBindProcessor(ProcessorMixin):
             depth: See [`ImageBindDepthImageProcessor`].
             thermal: See [`ImageBindThermalImageProcessor`].
             imu: See [`ImageBindImuFeatureExtractor`].
-            **kwargs: `return_tensors`, `device`, and arguments of the parts: plain for the modalities that
-                transformers knows, or in dicts, `text_kwargs`, `images_kwargs`, `videos_kwargs`, `audio_kwargs`,
+            **kwargs: `return_tensors`, `device`, and arguments of the parts: plain ones go to every part that takes
+                them, those in dicts to one: `text_kwargs`, `images_kwargs`, `videos_kwargs`, `audio_kwargs`,
                 `depth_kwargs`, `thermal_kwargs`, `imu_kwargs`.
 
         Raises:
@@ -223,13 +236,16 @@ class ImageBindProcessor(ProcessorMixin):
             if parts[name] not in self._parts:
                 raise ValueError(f"Got {name}, but this processor has no {parts[name]}.")
         own_kwargs = {name: kwargs.pop(f"{name}_kwargs", {}) for name in own}
+        taken = {name: _arguments_of(getattr(self, _OWN[name], None)) for name in own}
+        plain = {name: {key: kwargs[key] for key in keys if key in kwargs} for name, keys in taken.items()}
+        # What no part that transformers knows takes, it would warn about.
+        foreign = set().union(*taken.values()) - _KNOWN_ARGUMENTS
         data: dict[str, Any] = {}
         if not given or any(value is not None for value in known.values()):
-            data.update(super().__call__(**known, **kwargs))
-        shared = {name: kwargs[name] for name in ("return_tensors", "device") if name in kwargs}
+            data.update(super().__call__(**known, **{key: kwargs[key] for key in kwargs if key not in foreign}))
         for name, value in own.items():
             if value is not None:
-                data.update(getattr(self, _OWN[name])(value, **{**shared, **own_kwargs[name]}))
+                data.update(getattr(self, _OWN[name])(value, **{**plain[name], **own_kwargs[name]}))
         return BatchFeature(data)
 
     def prepare_inputs_layout(
@@ -254,6 +270,15 @@ class ImageBindProcessor(ProcessorMixin):
         for modality, part in _PART_OF.items():
             if part in self._parts:
                 ImageBindProcessor(**{part: getattr(self, part)}).save_pretrained(Path(save_directory) / modality)
+
+
+def _arguments_of(part: Any) -> set[str]:
+    """Return the names of what a part takes besides its input."""
+    if part is None:
+        return set()
+    arguments = getattr(part, "valid_kwargs", None)
+    names = arguments.__annotations__ if arguments else inspect.signature(part).parameters
+    return {"return_tensors", *names} - {"imu", "kwargs"}
 
 
 def _sizes(side: int) -> dict[str, dict[str, int]]:
