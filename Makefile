@@ -2,13 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick lint format clean
+
+.PHONY: demo test conformance quick lint format clean
 
 demo: .venv/.complete
 	$(BIN)/imagebind-hf demo
 
 test: .venv/.complete lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# transformers' own common tests on our classes; downloads its source distribution on first use.
+conformance: .venv/.complete
+	OMP_NUM_THREADS=1 $(BIN)/python tests/conformance/harness.py -q -n 2 -rfE
 
 # Without the slow tests.
 quick: .venv/.complete

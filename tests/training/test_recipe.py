@@ -13,9 +13,10 @@ import yaml
 from datasets import ClassLabel, Dataset, Features, Image
 from transformers import AutoModel, AutoProcessor
 
-from imagebind_hf import ImageBindConfig
+from imagebind_hf import ImageBindConfig, ImageBindModel
 from imagebind_hf.training.recipe import load_recipe, run_recipe
 
+AUGMENTATION = "stages.0.pairs.text.augmentation"
 PACKAGED = sorted(entry.name for entry in (resources.files("imagebind_hf.training") / "recipes").iterdir())
 TOWER = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "drop_path_rate": 0.0}
 RECIPE = {
@@ -153,6 +154,12 @@ def test_unknown_recipe():
         (["processor.feature_extractor.num_clips=1"], "there is no feature_extractor.num_clips"),
         (["model.vision_config.num_attention_heads=5"], "32.*5|5.*32"),
         (["model.modalities=[text, smell]"], "smell"),
+        (
+            ["stages.0.pairs.text.augmentation=[{RandomAfine: {}}]"],
+            "no transform 'RandomAfine'. Near ones: .'RandomAffine'",
+        ),
+        (["stages.0.pairs.text.augmentation=[{RandomAffine: {turn: 1}}]"], "RandomAffine: .*turn"),
+        (["stages.0.pairs.text.augmentation=[RandomAffine]"], "Expected a transform as {name: arguments}"),
     ],
 )
 def test_a_bad_recipe_leaves_nothing(recipe, overrides, message):
@@ -160,6 +167,21 @@ def test_a_bad_recipe_leaves_nothing(recipe, overrides, message):
     with pytest.raises(ValueError, match=message):
         run_recipe(load_recipe(recipe, overrides), recipe.parent, output)
     assert not output.exists()
+
+
+def test_augmented_images_differ_every_time(recipe, monkeypatch):
+    seen = []
+    forward = ImageBindModel.forward
+    monkeypatch.setattr(
+        ImageBindModel,
+        "forward",
+        lambda self, **kwargs: seen.append(kwargs["pixel_values"]) or forward(self, **kwargs),
+    )
+    flips = "stages.0.pairs.text.augmentation=[{RandomAffine: {degrees: 90}}]"
+    changes = [flips, "stages.0.arguments.max_steps=6", "stages.1.arguments.max_steps=2", "evaluation={}"]
+    run_recipe(load_recipe(recipe, changes), recipe.parent, recipe.parent / "out")
+    images = [image.numpy().tobytes() for batch in seen for image in batch]
+    assert len(set(images[:48])) == 48 and len(set(images[48:])) == 16
 
 
 @pytest.mark.slow

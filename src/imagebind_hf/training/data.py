@@ -6,7 +6,7 @@ A batch holds one kind of pair. Which rows pair up is decided by the batch sampl
 so that a resumed run sees what an uninterrupted one would.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ class Pairs:
         images: Data set with a column `image`, `video`, `pixel_values` or `image_embeds`.
         partners: Data set with a column named as the modality, or as its model input. `images` itself by default.
         by_label: Pair by the column `label`.
+        augment: Called with every image that is drawn.
 
     Raises:
         ValueError: If a column is missing, the sides differ in length, or no label is on both.
@@ -47,6 +48,7 @@ class Pairs:
     images: Dataset
     partners: Dataset | None = None
     by_label: bool = False
+    augment: Callable[[Any], Any] | None = None
     _pools: list[tuple[np.ndarray, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +93,8 @@ class Pairs:
     def fetch(self, rows: np.ndarray) -> dict[str, Any]:
         """Read rows (of shape `(B, 2)`) as columns: `{image column: values, modality column: values}`."""
         images = self.images[rows[:, 0].tolist()][self.image_column]
+        if self.augment is not None:
+            images = [self.augment(image) for image in images]
         return {self.image_column: images, self.column: self.partners[rows[:, 1].tolist()][self.column]}
 
 

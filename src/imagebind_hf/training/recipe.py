@@ -30,6 +30,7 @@ from ..hub import write_card
 from ..modeling_imagebind import ImageBindModel
 from ..processing_imagebind import ImageBindProcessor
 from .arguments import ImageBindTrainingArguments
+from .augmentation import build_transforms
 from .data import Pairs, preprocess
 from .trainer import ImageBindTrainer
 
@@ -66,7 +67,8 @@ class PairsConfig:
         partners: Source of the partners; without it they are in the rows of the images.
         templates: For texts: sentences with `{}`, filled with the class names of the images' column `label`.
         by_label: Pair any image with any partner of its label.
-        preprocess: Run the processor once before training instead of in every epoch.
+        preprocess: Run the processor once before training instead of in every epoch; not on what is augmented.
+        augmentation: Transforms of torchvision (v2) for the images: `[{name: arguments}, …]`.
         modality: The partners' modality.
     """
 
@@ -75,6 +77,7 @@ class PairsConfig:
     templates: list[str] | None = None
     by_label: bool = False
     preprocess: bool = True
+    augmentation: list[dict[str, Any]] = field(default_factory=list)
     modality: str | None = None
 
 
@@ -301,13 +304,16 @@ def _pairs(config: PairsConfig, modality: str, processor: ImageBindProcessor, da
         partners = load_source(config.partners, modality, data)
     else:
         partners = None
+    augment = build_transforms(config.augmentation) if config.augmentation else None
     if config.preprocess:
-        images = preprocess(images, processor, "image")
+        if augment is None:
+            images = preprocess(images, processor, "image")
         if partners is None:
             images = preprocess(images, processor, modality)
         else:
             partners = preprocess(partners, processor, modality)
-    return Pairs(modality, images, partners, by_label=config.by_label or config.templates is not None)
+    by_label = config.by_label or config.templates is not None
+    return Pairs(modality, images, partners, by_label=by_label, augment=augment)
 
 
 def evaluate(

@@ -1,0 +1,264 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which of our classes go through which of transformers' common tests; what is left out, and why."""
+
+from typing import Any
+
+import numpy as np
+from suites import (
+    feature_extractor_suite,
+    image_processor_suite,
+    model_suite,
+    pipeline_suite,
+    processor_suite,
+    tokenizer_suite,
+    video_processor_suite,
+)
+from tests.test_modeling_common import floats_tensor, ids_tensor
+from tests.test_video_processing_common import prepare_video_inputs
+
+import imagebind_hf as ib
+
+BATCH_SIZE = 3
+TOWER = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+PLANE = {**TOWER, "image_size": 30, "patch_size": 10}
+# By modality: configuration, tokens in the sequence, whether attention has an extra key, inputs.
+TOWERS: dict[str, tuple[dict[str, Any], int, bool, Any]] = {
+    "text": (TOWER, 7, False, lambda: {"input_ids": text_ids()}),
+    "vision": (PLANE, 10, False, lambda: {"pixel_values": floats_tensor([BATCH_SIZE, 3, 30, 30])}),
+    "audio": (
+        {**TOWER, "num_mel_bins": 16, "num_frames": 20, "patch_size": 4, "patch_stride": 4},
+        21,
+        True,
+        lambda: {"input_features": floats_tensor([BATCH_SIZE, 1, 16, 20])},
+    ),
+    "depth": (PLANE, 10, True, lambda: {"pixel_values_depth": floats_tensor([BATCH_SIZE, 1, 30, 30])}),
+    "thermal": (PLANE, 10, True, lambda: {"pixel_values_thermal": floats_tensor([BATCH_SIZE, 1, 30, 30])}),
+    "imu": ({**TOWER, "num_samples": 80}, 11, True, lambda: {"imu_values": floats_tensor([BATCH_SIZE, 6, 80])}),
+}
+
+
+def text_ids() -> Any:
+    """Random tokens that end with the end token, at which texts are pooled."""
+    ids = ids_tensor([BATCH_SIZE, 7], 90)
+    ids[:, -1] = 49407
+    return ids
+
+
+class TowerTester:
+    """What `ModelTesterMixin` reads, for one tower."""
+
+    modality: str
+    batch_size = BATCH_SIZE
+    is_training = False
+    num_hidden_layers = TOWER["num_hidden_layers"]
+    num_attention_heads = TOWER["num_attention_heads"]
+    hidden_size = TOWER["hidden_size"]
+
+    def __init__(self, parent: Any = None):
+        self.parent = parent
+        self.values, self.seq_length, has_extra_key, self.inputs = TOWERS[self.modality]
+        self.key_length = self.seq_length + has_extra_key
+
+    def get_config(self) -> Any:
+        return getattr(ib, f"ImageBind{self.modality.title()}Config")(**self.values)
+
+    def prepare_config_and_inputs_for_common(self) -> tuple[Any, dict[str, Any]]:
+        return self.get_config(), self.inputs()
+
+
+def composite_config(**kwargs: Any) -> ib.ImageBindConfig:
+    """A configuration of all towers."""
+    return ib.ImageBindConfig(
+        projection_dim=16, **{f"{name}_config": dict(values) for name, (values, *_) in TOWERS.items()}, **kwargs
+    )
+
+
+class ProjectionTester(TowerTester):
+    """One tower with its projection."""
+
+    def get_config(self) -> Any:
+        return composite_config(modalities=[self.modality])
+
+
+class FullTester:
+    """All towers together."""
+
+    batch_size = BATCH_SIZE
+    is_training = True
+
+    def __init__(self, parent: Any = None):
+        self.parent = parent
+        for modality in TOWERS:
+            setattr(self, f"{modality}_model_tester", tower_tester(TowerTester, modality)(parent))
+
+    def get_config(self) -> Any:
+        return composite_config()
+
+    def prepare_config_and_inputs_for_common(self) -> tuple[Any, dict[str, Any]]:
+        inputs = {name: value for *_, make in TOWERS.values() for name, value in make().items()}
+        return self.get_config(), {**inputs, "return_loss": True}
+
+
+def tower_tester(base: type, modality: str) -> type:
+    """Make a tester for one modality."""
+    return type(f"{modality.title()}Tester", (base,), {"modality": modality})
+
+
+TRAINING = (
+    "test_training",
+    "test_training_gradient_checkpointing",
+    "test_training_gradient_checkpointing_use_reentrant_false",
+    "test_training_gradient_checkpointing_use_reentrant_true",
+)
+INPUTS_EMBEDS = dict.fromkeys(("test_inputs_embeds", "test_inputs_embeds_matches_input_ids"), "no inputs_embeds")
+TOWER_SKIPS = {**dict.fromkeys(TRAINING, "a tower alone has no loss"), **INPUTS_EMBEDS}
+NO_TOKENS = {"test_model_get_set_embeddings": "the input embedding is no table of tokens"}
+COMPOSITE_SKIPS = {
+    **dict.fromkeys(
+        ("test_hidden_states_output", "test_attention_outputs", "test_retain_grad_hidden_states_attentions"),
+        "the towers' states are in the towers' outputs; tested there",
+    ),
+    **INPUTS_EMBEDS,
+    **NO_TOKENS,
+}
+
+
+def tower_suites() -> list[type]:
+    """Both classes of every tower."""
+    suites = []
+    for modality in TOWERS:
+        own = {} if modality == "text" else NO_TOKENS
+        name = f"ImageBind{modality.title()}Model"
+        suites.append(
+            model_suite(
+                f"{name}Test",
+                tower_tester(TowerTester, modality),
+                getattr(ib, name),
+                config_arguments={"has_text_modality": modality == "text", "hidden_size": 36},
+                skips={**TOWER_SKIPS, **own},
+            )
+        )
+        suites.append(
+            model_suite(
+                f"{name}WithProjectionTest",
+                tower_tester(ProjectionTester, modality),
+                getattr(ib, f"{name}WithProjection"),
+                is_composite=True,
+                skips={**TOWER_SKIPS, **COMPOSITE_SKIPS},
+            )
+        )
+    return suites
+
+
+class AudioTester:
+    """What `SequenceFeatureExtractionTestMixin` reads."""
+
+    batch_size, min_seq_length, max_seq_length, feature_size, padding_value, sampling_rate = (
+        4,
+        400,
+        2000,
+        1,
+        0.0,
+        16000,
+    )
+    seq_length_diff = (2000 - 400) // 3
+
+    def __init__(self, parent: Any = None):
+        self.parent = parent
+
+    def prepare_feat_extract_dict(self) -> dict[str, Any]:
+        return {"feature_size": 1, "sampling_rate": 16000, "padding_value": 0.0}
+
+    def prepare_inputs_for_common(self, equal_length: bool = False, numpify: bool = False) -> list:
+        rng = np.random.default_rng(0)
+        lengths = [2000] * 4 if equal_length else list(range(400, 2000, self.seq_length_diff))[:4]
+        inputs = [rng.random(length).tolist() for length in lengths]
+        return [np.asarray(values) for values in inputs] if numpify else inputs
+
+
+class ImuTester:
+    """What `FeatureExtractionSavingTestMixin` reads."""
+
+    def __init__(self, parent: Any = None):
+        self.parent = parent
+
+    def prepare_feat_extract_dict(self) -> dict[str, Any]:
+        return {"num_samples": 100}
+
+
+class VideoTester:
+    """What `VideoProcessingTestMixin` reads."""
+
+    batch_size, num_frames, num_channels = 5, 8, 3
+    min_resolution, max_resolution = 30, 80
+    crop_size = {"height": 18, "width": 18}
+
+    def __init__(self, parent: Any = None):
+        self.parent = parent
+
+    def prepare_video_processor_dict(self) -> dict[str, Any]:
+        return {"size": {"shortest_edge": 20}, "crop_size": self.crop_size, "do_normalize": True}
+
+    def expected_output_video_shape(self, videos: Any) -> tuple[int, ...]:
+        return 15, 2, self.num_channels, 18, 18
+
+    def prepare_video_inputs(self, equal_resolution: bool = False, return_tensors: str = "pil") -> list:
+        return prepare_video_inputs(
+            batch_size=self.batch_size,
+            num_frames=self.num_frames,
+            num_channels=self.num_channels,
+            min_resolution=self.min_resolution,
+            max_resolution=self.max_resolution,
+            equal_resolution=equal_resolution,
+            return_tensors=return_tensors,
+        )
+
+
+SIZES = {"size": {"shortest_edge": 20}, "crop_size": {"height": 18, "width": 18}}
+
+SUITES = [
+    *tower_suites(),
+    model_suite(
+        "ImageBindModelTest",
+        FullTester,
+        ib.ImageBindModel,
+        config_arguments={"has_text_modality": False, "common_properties": ["projection_dim"]},
+        is_composite=True,
+        attributes={
+            "additional_model_inputs": [
+                "pixel_values",
+                "input_features",
+                "pixel_values_depth",
+                "pixel_values_thermal",
+                "imu_values",
+            ]
+        },
+        skips=COMPOSITE_SKIPS,
+    ),
+    feature_extractor_suite("AudioFeatureTest", ib.ImageBindFeatureExtractor, AudioTester, is_sequence=True),
+    feature_extractor_suite("ImuFeatureTest", ib.ImageBindImuFeatureExtractor, ImuTester, is_sequence=False),
+    image_processor_suite("ImageTest", ib.ImageBindImageProcessor, ib.ImageBindImageProcessorPil, SIZES),
+    video_processor_suite("VideoTest", ib.ImageBindVideoProcessor, VideoTester),
+    tokenizer_suite("TokenizerTest", ib.ImageBindTokenizer, attributes={"test_seq2seq": False}),
+    processor_suite(
+        "ProcessorTest",
+        ib.ImageBindProcessor,
+        {
+            "image_processor": ib.ImageBindImageProcessor,
+            "feature_extractor": ib.ImageBindFeatureExtractor,
+            "tokenizer": ib.ImageBindTokenizer,
+            "video_processor": ib.ImageBindVideoProcessor,
+            "depth_image_processor": ib.ImageBindDepthImageProcessor,
+            "thermal_image_processor": ib.ImageBindThermalImageProcessor,
+            "imu_feature_extractor": ib.ImageBindImuFeatureExtractor,
+        },
+        {"depth": np.ones((40, 50)), "thermal": np.ones((40, 50)), "imu": np.zeros((6, 200))},
+    ),
+    pipeline_suite(
+        "PipelineTest",
+        ("zero-shot-audio-classification", "zero-shot-image-classification", "image-feature-extraction"),
+        lambda: ib.ImageBindModel(composite_config()),
+        lambda: ib.ImageBindProcessor.from_config(composite_config()),
+    ),
+]
