@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a repository needs besides weights: its card."""
+"""What a repository needs besides weights: its card, and the code, where it shall load without this package."""
 
 from importlib import resources
 from pathlib import Path
@@ -8,6 +8,49 @@ from pathlib import Path
 from huggingface_hub import ModelCard, ModelCardData
 
 from .configuration_imagebind import ImageBindConfig
+from .feature_extraction_imagebind import ImageBindFeatureExtractor
+from .image_processing_imagebind import ImageBindImageProcessor
+from .modeling_imagebind import ImageBindModel
+from .processing_imagebind import ImageBindProcessor
+from .tokenization_imagebind import ImageBindTokenizer
+from .video_processing_imagebind import ImageBindVideoProcessor
+
+# The Auto class under which each class is found in a repository with code.
+_AUTO_CLASSES = {
+    ImageBindConfig: "AutoConfig",
+    ImageBindModel: "AutoModel",
+    ImageBindProcessor: "AutoProcessor",
+    ImageBindTokenizer: "AutoTokenizer",
+    ImageBindImageProcessor: "AutoImageProcessor",
+    ImageBindVideoProcessor: "AutoVideoProcessor",
+    ImageBindFeatureExtractor: "AutoFeatureExtractor",
+}
+
+
+def save_with_code(folder: str | Path, model: ImageBindModel, processor: ImageBindProcessor) -> None:
+    """Save a model and its processor with the code of their classes.
+
+    The folder loads with `trust_remote_code=True` where this package is not installed. Where it is, its own classes
+    are used.
+
+    Args:
+        folder: Where to save.
+        model: The model.
+        processor: The processor.
+    """
+    before = {cls: cls.__dict__.get("_auto_class") for cls in _AUTO_CLASSES}
+    try:
+        for cls, auto_class in _AUTO_CLASSES.items():
+            cls.register_for_auto_class(auto_class)
+        # A class has one Auto class; the pipeline for images asks for another.
+        module = ImageBindModel.__module__.rpartition(".")[2]
+        model.config.auto_map = {"AutoModelForZeroShotImageClassification": f"{module}.{ImageBindModel.__name__}"}
+        model.save_pretrained(folder)
+        processor.save_pretrained(folder)
+    finally:
+        del model.config.auto_map
+        for cls, auto_class in before.items():
+            cls._auto_class = auto_class
 
 
 def write_card(
