@@ -217,9 +217,62 @@ def test_any_finite_signal(signal, rate):
         (np.zeros((6, 10)), {"accel_unit": "ft/s^2"}, "Unknown unit 'ft/s\\^2'"),
         (np.zeros((6, 10)), {"sampling_rate": -5}, "sampling rate in Hz, got -5"),
         (np.zeros((6, 10)), {"channels": ["a"] * 6}, "expected an order of"),
-        ("signal.csv", {}, "a signal as numbers"),
+        ("signal.csv", {}, "There is no file .signal.csv."),
+        ([["a", "b"]], {}, "a signal as numbers"),
     ],
 )
 def test_bad_signals(signal, options, message):
     with pytest.raises(ValueError, match=message):
         IMU(signal, **options)
+
+
+def write_csv(path: Path, times: np.ndarray, values: np.ndarray, broken: bool = False) -> Path:
+    """Write a file as Ego4D has them: gyroscope first, its own name for the accelerometer."""
+    lines = ["component_idx,component_timestamp_ms,canonical_timestamp_ms,gyro_x,gyro_y,gyro_z,accl_x,accl_y,accl_z"]
+    for time, row in zip(times, values.T, strict=True):
+        lines.append(",".join(["0", f"{time}", f"{time}", *(f"{value:.6f}" for value in (*row[3:], *row[:3]))]))
+    if broken:
+        lines[3:3] = ["0,,,,,,,,", "0,abc,abc,1,1,1,1,1,1"]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_imu_csv(tmp_path):
+    rng = np.random.default_rng(0)
+    times = 1000 + np.cumsum(rng.uniform(4, 6, 3000))  # about 200 Hz, as a jittering clock tells
+    signal = np.stack([np.sin(times / 700 + k) + k for k in range(6)])
+    file = write_csv(tmp_path / "imu.csv", times, signal, broken=True)
+    expected = np.stack([np.sin((times[0] + np.arange(2000) * 5) / 700 + k) + k for k in range(6)])
+    for item in (file, str(file), file.read_bytes(), {"path": str(file), "bytes": None}):
+        values = ImageBindImuFeatureExtractor()(item, return_tensors="np")["imu_values"]
+        assert values.shape == (1, 6, 2000)
+        np.testing.assert_allclose(values[0], expected, atol=1e-3)
+
+
+def test_imu_timestamps():
+    values = {"accel": np.tile(np.arange(11.0), (3, 1)), "gyro": np.zeros((3, 11)), "timestamps": np.arange(11) / 100}
+    features = ImageBindImuFeatureExtractor()(values, return_tensors="np")["imu_values"][0, 0]
+    np.testing.assert_allclose(features[:21], np.arange(21) / 2, atol=1e-5)
+    assert not features[21:].any()
+    for times in (np.arange(10), np.arange(11)[::-1], np.full(11, np.nan)):
+        with pytest.raises(ValueError, match="Expected 11 timestamps that do not fall"):
+            ImageBindImuFeatureExtractor()({**values, "timestamps": times})
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", r"the columns \['accel_x'.* are missing"),
+        ("canonical_timestamp_ms,accl_x,accl_y,accl_z,gyro_x,gyro_y\n1,1,1,1,1,1\n", r"\['gyro_z'\] are missing"),
+        ("accl_x,accl_y,accl_z,gyro_x,gyro_y,gyro_z\n1,1,1,1,1,1\n", r"\['canonical_timestamp_ms'\] are missing"),
+        ("canonical_timestamp_ms,accl_x,accl_y,accl_z,gyro_x,gyro_y,gyro_z\n", "has no lines with a time"),
+        ("\x00\x01\x02", "are missing|Cannot read"),
+    ],
+)
+def test_bad_imu_csv(tmp_path, text, message):
+    (tmp_path / "bad.csv").write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        ImageBindImuFeatureExtractor()(tmp_path / "bad.csv")
+    assert "bad.csv" in str(error.value)
+    with pytest.raises(ValueError, match="There is no file"):
+        ImageBindImuFeatureExtractor()(tmp_path / "none.csv")

@@ -13,7 +13,7 @@ from transformers.feature_extraction_utils import BatchFeature, FeatureExtractio
 from transformers.utils import TensorType, logging
 
 from .audio_utils import clip_bounds, log_mel_fbank
-from .media import describe, is_reference, load_audio
+from .media import describe, is_reference, load_audio, load_imu
 
 logger = logging.get_logger(__name__)
 
@@ -266,8 +266,10 @@ class ImageBindImuFeatureExtractor(FeatureExtractionMixin):
         """Prepare one signal or a list of them.
 
         Args:
-            imu: A signal is an array of shape `(6, T)` or `(T, 6)`, or a dict with `accel` and `gyro` (each `(3, T)`
-                or `(T, 3)`) and, if need be, `sampling_rate`. A bare array of three axes is a batch.
+            imu: A signal is an array of shape `(6, T)` or `(T, 6)`; or a dict with `accel` and `gyro` (each `(3, T)`
+                or `(T, 3)`) and, if need be, `sampling_rate` or `timestamps` in seconds, `(T,)`; or a CSV file as
+                Ego4D has them (path, bytes), with the columns `accl_x`, …, `gyro_z` and `canonical_timestamp_ms`. A
+                bare array of three axes is a batch.
             sampling_rate (`float`, *optional*): Rate of what does not carry its own; the extractor's by default.
             return_tensors (`str`, *optional*): `"pt"` or `"np"`.
             accel_unit (`str`): `"m/s^2"` or `"g"`.
@@ -292,15 +294,18 @@ class ImageBindImuFeatureExtractor(FeatureExtractionMixin):
         units = [scales[0][accel_unit] if name.startswith("accel") else scales[1][gyro_unit] for name in self.channels]
         signals = []
         for item in self._items(imu):
-            rate = sampling_rate
+            rate, times = sampling_rate, None
+            if is_reference(item):
+                item = load_imu(item)
             if isinstance(item, Mapping):
                 values, rate = self._from_dict(item), item.get("sampling_rate", sampling_rate)
+                times = item.get("timestamps")
             else:
                 values = _channels_first(item, len(self.channels))[rows]
             if torch.isinf(values).any():
                 raise ValueError(f"The signal, {describe(item)}, has infinite values.")
             values = torch.nan_to_num(values) * torch.tensor(units, dtype=torch.float32)[:, None]
-            signals.append(self._fit(values, rate))
+            signals.append(self._fit(values, rate, times))
         values = torch.stack(signals)
         if return_tensors != "pt":
             values = values.numpy()
@@ -328,20 +333,30 @@ class ImageBindImuFeatureExtractor(FeatureExtractionMixin):
         axes = {f"{name}_{axis}": part[i] for name, part in parts.items() for i, axis in enumerate("xyz")}
         return torch.stack([axes[name] for name in self.channels])
 
-    def _fit(self, values: torch.Tensor, rate: float | None) -> torch.Tensor:
-        """Resample to the extractor's rate, and cut or pad to its length."""
-        if rate is not None and rate != self.sampling_rate:
+    def _fit(self, values: torch.Tensor, rate: float | None, times: Any = None) -> torch.Tensor:
+        """Resample to the extractor's rate, and cut or pad to its length.
+
+        Resampling is linear: sensors' clocks jitter more than the signal bends.
+        """
+        length = values.shape[1]
+        if times is not None:
+            times = np.asarray(times, dtype=np.float64)
+            if times.shape != (length,) or not np.isfinite(times).all() or (np.diff(times) < 0).any():
+                raise ValueError(f"Expected {length} timestamps that do not fall, got {times.shape}.")
+            wanted = times[0] + np.arange(self.num_samples) / self.sampling_rate
+            # Half a sample more, so that the last one survives rounding.
+            positions = np.interp(wanted[wanted <= times[-1] + 0.5 / self.sampling_rate], times, np.arange(length))
+        elif rate is not None and rate != self.sampling_rate:
             if not rate > 0:
                 raise ValueError(f"Expected a sampling rate in Hz, got {rate!r}.")
-            # Only what is kept is resampled; linear, as sensors' clocks jitter more than the signal bends.
-            length = min(max(round(values.shape[1] * self.sampling_rate / rate), 1), self.num_samples)
-            times = (torch.arange(length, dtype=torch.float64) * rate / self.sampling_rate).clamp(
-                max=values.shape[1] - 1
-            )
-            left = times.floor().long()
-            right = (left + 1).clamp(max=values.shape[1] - 1)
-            values = torch.lerp(values[:, left], values[:, right], (times - left).float())
-        values = values[:, : self.num_samples]
+            kept = min(max(round(length * self.sampling_rate / rate), 1), self.num_samples)
+            positions = np.arange(kept) * rate / self.sampling_rate
+        else:
+            positions = np.arange(min(length, self.num_samples))
+        positions = torch.from_numpy(positions.astype(np.float64)).clamp(max=length - 1)
+        left = positions.floor().long()
+        right = (left + 1).clamp(max=length - 1)
+        values = torch.lerp(values[:, left], values[:, right], (positions - left).float())
         return torch.nn.functional.pad(values, (0, self.num_samples - values.shape[1]))
 
 

@@ -7,11 +7,13 @@ What names one, a reference, is a path, a URL, bytes, a file object, or the unde
 it.
 """
 
+import csv
 import io
 import os
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.request import Request, urlopen
 
@@ -141,6 +143,49 @@ def _read_audio(item: Any, max_samples: int) -> tuple[np.ndarray, int]:
     # soundfile raises a TypeError for a file without a header that it knows.
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         raise ValueError(f"Cannot read the audio {describe(item)}: {error}") from error
+
+
+def load_imu(item: Any) -> dict[str, np.ndarray]:
+    """Read motion from a CSV file with a line of names, as Ego4D has them.
+
+    Args:
+        item: A reference. Columns: `accl_x`, `accl_y`, `accl_z` (or `accel_…`), `gyro_x`, `gyro_y`, `gyro_z`, in any
+            order, and `canonical_timestamp_ms` (or `timestamp_ms`), milliseconds; others are passed over.
+
+    Returns:
+        `accel` and `gyro`, float32 of shape `(3, T)`, NaN where a field is empty or no number; `timestamps` in
+        seconds, `(T,)`. Lines are put in the order of their time.
+
+    Raises:
+        ValueError: If it is no such file, or has no lines.
+    """
+    source = _open(item)
+    try:
+        raw = source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes()
+        lines = csv.DictReader(io.StringIO(raw.decode("utf-8-sig")))
+        names = {name.strip().lower().replace("accl", "accel"): name for name in lines.fieldnames or [] if name}
+        time = next((names[name] for name in ("canonical_timestamp_ms", "timestamp_ms") if name in names), None)
+        axes = [f"{sensor}_{axis}" for sensor in ("accel", "gyro") for axis in "xyz"]
+        missing = [name for name in axes if name not in names] + ([] if time else ["canonical_timestamp_ms"])
+        if missing:
+            raise ValueError(f"the columns {missing} are missing, there are {list(names)}")
+        rows = [[_number(line[time]), *(_number(line[names[name]]) for name in axes)] for line in lines]
+    except (csv.Error, UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f"Cannot read the motion {describe(item)}: {error}") from error
+    table = np.asarray(rows, dtype=np.float64).reshape(-1, 7)
+    table = table[np.isfinite(table[:, 0])]
+    if not len(table):
+        raise ValueError(f"The motion {describe(item)} has no lines with a time.")
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    values = table[:, 1:].T.astype(np.float32)
+    return {"accel": values[:3], "gyro": values[3:], "timestamps": table[:, 0] / 1000}
+
+
+def _number(field: str | None) -> float:
+    try:
+        return float(field or "nan")
+    except ValueError:
+        return float("nan")
 
 
 class Video(NamedTuple):
