@@ -29,9 +29,9 @@ def test_everything_is_found_by_text_that_only_images_met(demo):
     folder, said = demo
     results = json.loads((folder / "outputs" / "demo" / "results.json").read_text())
     for modality in MODALITIES:
-        assert results["zero_shot"][modality]["accuracy"] >= 0.8, modality
+        assert results["zero_shot"][modality]["accuracy"] >= 0.75, modality
     for query, gallery in permutations(MODALITIES, 2):
-        assert results["retrieval"][f"{query} to {gallery}"]["recall@1"] >= 0.4, (query, gallery)
+        assert results["retrieval"][f"{query} to {gallery}"]["recall@1"] >= 0.6, (query, gallery)
     truth, answer = re.search(r"in truth «(\w+)»: (\w+)", "\n".join(said)).groups()
     assert truth == answer
     with Image.open(folder / "outputs" / "demo" / "retrieval.png") as picture:

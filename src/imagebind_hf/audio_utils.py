@@ -14,20 +14,33 @@ LOW_FREQUENCY = 20.0
 EPSILON = torch.finfo(torch.float32).eps
 
 
+# Frames that are computed together on a CPU: so many stay in its cache, which makes it twice as fast as all at once.
+CHUNK_FRAMES = 800
+# Mel banks that are multiplied together: each group with the frequencies that it covers, a quarter of all products.
+BANK_GROUPS = 4
+
+
 @lru_cache(maxsize=16)
 def _window_and_banks(
     num_mel_bins: int, sampling_rate: int, window_size: int, padded_size: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the window, `(window_size,)`, and the mel banks, `(padded_size // 2 + 1, num_mel_bins)`."""
+) -> tuple[torch.Tensor, list[tuple[slice, slice, torch.Tensor]]]:
+    """Return the window, `(window_size,)`, and groups of mel banks: their places, their frequencies, their weights."""
     window = torch.hann_window(window_size, periodic=False)
     banks, _ = torchaudio.compliance.kaldi.get_mel_banks(
         num_mel_bins, padded_size, sampling_rate, LOW_FREQUENCY, 0.0, 100.0, -500.0, 1.0
     )
-    # Kaldi's banks leave out the highest frequency.
-    banks = torch.nn.functional.pad(banks, (0, 1)).t().contiguous()
-    return window.to(device), banks.to(device)
+    groups = []
+    for bins in torch.arange(num_mel_bins).tensor_split(BANK_GROUPS):
+        if len(bins):
+            weights = banks[bins].t()
+            covered = weights.any(dim=1).nonzero()[:, 0]
+            low, high = (int(covered[0]), int(covered[-1]) + 1) if len(covered) else (0, 1)
+            place = slice(int(bins[0]), int(bins[-1]) + 1)
+            groups.append((place, slice(low, high), weights[low:high].contiguous().to(device)))
+    return window.to(device), groups
 
 
+@torch.no_grad()
 def log_mel_fbank(
     waveform: torch.Tensor,
     sampling_rate: int = 16_000,
@@ -46,7 +59,8 @@ def log_mel_fbank(
         frame_length, frame_shift (`float`): In milliseconds.
 
     Returns:
-        `torch.Tensor` of shape `(..., frames, num_mel_bins)`, `frames = 1 + (samples - window) // shift`, float32.
+        `torch.Tensor` of shape `(..., frames, num_mel_bins)`, `frames = 1 + (samples - window) // shift`, float32,
+        without a gradient.
 
     Raises:
         ValueError: If the waveform is shorter than a frame.
@@ -56,14 +70,27 @@ def log_mel_fbank(
     if waveform.shape[-1] < window_size:
         raise ValueError(f"A waveform of {waveform.shape[-1]} samples is shorter than a frame of {window_size}.")
     padded_size = 1 << (window_size - 1).bit_length()
-    window, banks = _window_and_banks(num_mel_bins, sampling_rate, window_size, padded_size, waveform.device)
+    window, groups = _window_and_banks(num_mel_bins, sampling_rate, window_size, padded_size, waveform.device)
     frames = waveform.float().unfold(-1, window_size, shift)
-    frames = frames - frames.mean(dim=-1, keepdim=True)
-    # x[t] - .97 x[t-1], with the first sample of a frame standing for its own predecessor.
-    previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
-    frames = (frames - PREEMPHASIS * previous) * window
-    power = torch.fft.rfft(frames, n=padded_size).abs().square()
-    return (power @ banks).clamp(min=EPSILON).log()
+    shape = (*frames.shape[:-1], num_mel_bins)
+    frames = frames.reshape(-1, *frames.shape[-2:])
+    features = torch.empty(frames.shape[0] * frames.shape[1], num_mel_bins, device=waveform.device)
+    rows = 0
+    for chunk in frames.split(
+        max(CHUNK_FRAMES // frames.shape[1], 1) if waveform.device.type == "cpu" else len(frames)
+    ):
+        chunk = (chunk - chunk.mean(dim=-1, keepdim=True)).flatten(0, 1)
+        # x[t] - .97 x[t-1]. A frame's first sample has no predecessor; the window is 0 there.
+        emphasized = chunk[:, :-1] * PREEMPHASIS
+        torch.sub(chunk[:, 1:], emphasized, out=emphasized)
+        windowed = chunk.new_zeros(len(chunk), padded_size)
+        torch.mul(emphasized, window[1:], out=windowed[:, 1:window_size])
+        spectrum = torch.view_as_real(torch.fft.rfft(windowed))
+        power = spectrum[..., 0].square().addcmul_(spectrum[..., 1], spectrum[..., 1])
+        for place, covered, weights in groups:
+            torch.mm(power[:, covered], weights, out=features[rows : rows + len(chunk), place])
+        rows += len(chunk)
+    return features.clamp_(min=EPSILON).log_().view(shape)
 
 
 def clip_bounds(num_samples: int, sampling_rate: int, num_clips: int, clip_duration: float) -> list[tuple[int, int]]:

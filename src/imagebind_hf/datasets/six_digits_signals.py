@@ -34,10 +34,10 @@ _PATHS = {
 
 def draw_mask(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw an 8x8 digit large: turned, scaled and moved a little; float `(64, 64)` in [0, 1]."""
-    angle = np.deg2rad(rng.uniform(-10, 10))
-    step = 8 / SIDE / rng.uniform(0.8, 1.0)
+    angle = np.deg2rad(rng.uniform(-8, 8))
+    step = 8 / SIDE / rng.uniform(0.85, 1.0)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * step
-    centre = (SIDE - 1) / 2 + rng.uniform(-4, 4, size=2)
+    centre = (SIDE - 1) / 2 + rng.uniform(-3, 3, size=2)
     # Output pixel p shows the original, which gets an empty border, at turn @ (p - centre) + its middle.
     mask = affine_transform(np.pad(digit, 1), turn, offset=4.5 - turn @ centre, output_shape=(SIDE, SIDE), order=3)
     mask = np.clip((mask - 0.2) / 0.5, 0, 1)
@@ -58,12 +58,11 @@ def _slope(rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_image(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Paint a digit on a ground of changing colours, with contrast in brightness; uint8 `(64, 64, 3)`."""
+    """Paint a digit, light on a dark ground of changing colours; uint8 `(64, 64, 3)`."""
     luma = np.array([0.299, 0.587, 0.114])
-    ground = rng.uniform(0.1, 0.9, size=3)
-    ink = rng.uniform(0, 1, size=3)
-    while abs((ground - ink) @ luma) < 0.35:
-        ink = rng.uniform(0, 1, size=3)
+    ground, ink = rng.uniform(0.05, 0.5, size=3), rng.uniform(0.4, 1, size=3)
+    while (ink - ground) @ luma < 0.35:
+        ink = rng.uniform(0.4, 1, size=3)
     shade = 0.25 * _slope(rng) + 0.05 * _texture(rng, rng.uniform(1, 4))
     canvas = ground + shade[..., None] * rng.uniform(0.6, 1.0, size=3)
     canvas = canvas * (1 - mask[..., None]) + ink * mask[..., None]
@@ -74,8 +73,8 @@ def draw_image(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def draw_depth(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """See a digit as relief on a slanted wall; millimetres, uint16 `(64, 64)`."""
     distance = rng.uniform(0.5, 1.2)
-    wall = distance + 0.1 * distance * _slope(rng)
-    depth = wall - rng.uniform(0.08, 0.15) * gaussian_filter(mask, 0.7)
+    wall = distance + 0.06 * distance * _slope(rng)
+    depth = wall - rng.uniform(0.12, 0.2) * gaussian_filter(mask, 0.7)
     # The noise of a structured-light sensor grows with the square of the distance.
     depth += 0.003 * distance**2 * rng.standard_normal(depth.shape)
     return np.round(1000 * depth).astype(np.uint16)

@@ -92,10 +92,18 @@ class Pairs:
 
     def fetch(self, rows: np.ndarray) -> dict[str, Any]:
         """Read rows (of shape `(B, 2)`) as columns: `{image column: values, modality column: values}`."""
-        images = self.images[rows[:, 0].tolist()][self.image_column]
+        images = _read(self.images, self.image_column, rows[:, 0])
         if self.augment is not None:
             images = [self.augment(image) for image in images]
-        return {self.image_column: images, self.column: self.partners[rows[:, 1].tolist()][self.column]}
+        return {self.image_column: images, self.column: _read(self.partners, self.column, rows[:, 1])}
+
+
+def _read(dataset: Dataset, column: str, rows: np.ndarray) -> Any:
+    # Other columns would be read and decoded too; arrays would come as lists of lists.
+    dataset = dataset.select_columns([column])
+    if isinstance(dataset.features[column], tuple(_ARRAYS.values())):
+        dataset = dataset.with_format("numpy")
+    return dataset[rows.tolist()][column]
 
 
 def _column(dataset: Dataset, names: list[str]) -> str:
@@ -226,7 +234,7 @@ def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch
     shape = process(dataset[:1])[name].shape[1:]
     features = Features({**dataset.features, name: _ARRAYS[len(shape)](shape, "float32")})
     del features[modality]
-    processed = dataset.map(
+    return dataset.map(
         process,
         batched=True,
         batch_size=batch_size,
@@ -234,4 +242,3 @@ def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch
         features=features,
         desc=f"Preprocessing {modality}",
     )
-    return processed.with_format("torch", columns=[name], output_all_columns=True)
