@@ -149,7 +149,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
             setattr(self, f"{name}_projection", nn.Linear(tower_config.hidden_size, config.projection_dim, bias=False))
             if tower_config.logit_scale_init_value is not None:
                 # Stored as its logarithm, as published; of shape (1,) because FSDP2 shards no scalars.
-                log_scale = torch.empty(1)
+                log_scale = torch.full((1,), math.log(tower_config.logit_scale_init_value))
                 if tower_config.learnable_logit_scale:
                     setattr(self, f"{name}_logit_scale", nn.Parameter(log_scale))
                 else:
@@ -303,8 +303,8 @@ class ImageBindModel(ImageBindPreTrainedModel):
     @can_return_tuple
     def forward(
         self,
-        input_ids: torch.Tensor | None = None,
         pixel_values: torch.Tensor | None = None,
+        input_ids: torch.Tensor | None = None,
         pixel_values_videos: torch.Tensor | None = None,
         input_features: torch.Tensor | None = None,
         pixel_values_depth: torch.Tensor | None = None,

@@ -23,14 +23,15 @@ BATCH_SIZE = 3
 TOWER = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 PLANE = {**TOWER, "image_size": 30, "patch_size": 10}
 # By modality: configuration, tokens in the sequence, whether attention has an extra key, inputs.
+TEXT = {**TOWER, "vocab_size": 99, "bos_token_id": 97, "eos_token_id": 98}
 TOWERS: dict[str, tuple[dict[str, Any], int, bool, Any]] = {
-    "text": (TOWER, 7, False, lambda: {"input_ids": text_ids()}),
+    "text": (TEXT, 7, False, lambda: {"input_ids": text_ids()}),
     "vision": (PLANE, 10, False, lambda: {"pixel_values": floats_tensor([BATCH_SIZE, 3, 30, 30])}),
     "audio": (
         {**TOWER, "num_mel_bins": 16, "num_frames": 20, "patch_size": 4, "patch_stride": 4},
         21,
         True,
-        lambda: {"input_features": floats_tensor([BATCH_SIZE, 1, 16, 20])},
+        lambda: {"input_features": floats_tensor([BATCH_SIZE, 16, 20])},
     ),
     "depth": (PLANE, 10, True, lambda: {"pixel_values_depth": floats_tensor([BATCH_SIZE, 1, 30, 30])}),
     "thermal": (PLANE, 10, True, lambda: {"pixel_values_thermal": floats_tensor([BATCH_SIZE, 1, 30, 30])}),
@@ -41,7 +42,7 @@ TOWERS: dict[str, tuple[dict[str, Any], int, bool, Any]] = {
 def text_ids() -> Any:
     """Random tokens that end with the end token, at which texts are pooled."""
     ids = ids_tensor([BATCH_SIZE, 7], 90)
-    ids[:, -1] = 49407
+    ids[:, -1] = 98
     return ids
 
 
@@ -74,11 +75,29 @@ def composite_config(**kwargs: Any) -> ib.ImageBindConfig:
     )
 
 
+def pipeline_config() -> ib.ImageBindConfig:
+    """A configuration of all towers, with CLIP's whole vocabulary."""
+    return ib.ImageBindConfig(**{**composite_config().to_dict(), "text_config": dict(TOWER)})
+
+
 class ProjectionTester(TowerTester):
     """One tower with its projection."""
 
+    def __init__(self, parent: Any = None):
+        super().__init__(parent)
+        self.video_model_tester = VideoTowerTester(parent)
+
     def get_config(self) -> Any:
         return composite_config(modalities=[self.modality])
+
+
+class VideoTowerTester(TowerTester):
+    """The vision tower, given one view of two frames."""
+
+    modality = "vision"
+
+    def prepare_config_and_inputs_for_common(self) -> tuple[Any, dict[str, Any]]:
+        return self.get_config(), {"pixel_values_videos": floats_tensor([BATCH_SIZE, 2, 3, 30, 30])}
 
 
 class FullTester:
@@ -91,13 +110,13 @@ class FullTester:
         self.parent = parent
         for modality in TOWERS:
             setattr(self, f"{modality}_model_tester", tower_tester(TowerTester, modality)(parent))
+        self.video_model_tester = VideoTowerTester(parent)
 
     def get_config(self) -> Any:
         return composite_config()
 
     def prepare_config_and_inputs_for_common(self) -> tuple[Any, dict[str, Any]]:
-        inputs = {name: value for *_, make in TOWERS.values() for name, value in make().items()}
-        return self.get_config(), {**inputs, "return_loss": True}
+        return self.get_config(), {name: value for *_, make in TOWERS.values() for name, value in make().items()}
 
 
 def tower_tester(base: type, modality: str) -> type:
@@ -119,9 +138,21 @@ COMPOSITE_SKIPS = {
         ("test_hidden_states_output", "test_attention_outputs", "test_retain_grad_hidden_states_attentions"),
         "the towers' states are in the towers' outputs; tested there",
     ),
+    "test_load_save_without_tied_weights": "expects one file; weights are sharded by modality",
     **INPUTS_EMBEDS,
     **NO_TOKENS,
 }
+
+
+def other_features(modality: str) -> dict[str, str]:
+    """The tests of features that a single tower does not give: asked for them, it says so."""
+    tower_of = {"text": "text", "image": "vision", "video": "vision", "audio": "audio"}
+    return {
+        f"test_get_{name}_features_{what}": "has one tower"
+        for name, tower in tower_of.items()
+        if tower != modality
+        for what in ("output", "hidden_states", "attentions")
+    }
 
 
 def tower_suites() -> list[type]:
@@ -135,7 +166,7 @@ def tower_suites() -> list[type]:
                 f"{name}Test",
                 tower_tester(TowerTester, modality),
                 getattr(ib, name),
-                config_arguments={"has_text_modality": modality == "text", "hidden_size": 36},
+                config_arguments={"has_text_modality": modality == "text", "hidden_size": 48},
                 skips={**TOWER_SKIPS, **own},
             )
         )
@@ -145,7 +176,7 @@ def tower_suites() -> list[type]:
                 tower_tester(ProjectionTester, modality),
                 getattr(ib, f"{name}WithProjection"),
                 is_composite=True,
-                skips={**TOWER_SKIPS, **COMPOSITE_SKIPS},
+                skips={**TOWER_SKIPS, **COMPOSITE_SKIPS, **other_features(modality)},
             )
         )
     return suites
@@ -187,6 +218,11 @@ class ImuTester:
         return {"num_samples": 100}
 
 
+def prepare_for_class(self: Any, inputs: dict[str, Any], model_class: type, return_labels: bool = False) -> dict:
+    """Ask for a loss where the common tests ask for labels: only there are batches of more than one."""
+    return {**inputs, "return_loss": True} if return_labels else dict(inputs)
+
+
 class VideoTester:
     """What `VideoProcessingTestMixin` reads."""
 
@@ -226,21 +262,40 @@ SUITES = [
         config_arguments={"has_text_modality": False, "common_properties": ["projection_dim"]},
         is_composite=True,
         attributes={
+            "_prepare_for_class": prepare_for_class,
             "additional_model_inputs": [
-                "pixel_values",
+                "input_ids",
                 "input_features",
                 "pixel_values_depth",
                 "pixel_values_thermal",
                 "imu_values",
-            ]
+            ],
         },
         skips=COMPOSITE_SKIPS,
     ),
     feature_extractor_suite("AudioFeatureTest", ib.ImageBindFeatureExtractor, AudioTester, is_sequence=True),
     feature_extractor_suite("ImuFeatureTest", ib.ImageBindImuFeatureExtractor, ImuTester, is_sequence=False),
     image_processor_suite("ImageTest", ib.ImageBindImageProcessor, ib.ImageBindImageProcessorPil, SIZES),
-    video_processor_suite("VideoTest", ib.ImageBindVideoProcessor, VideoTester),
-    tokenizer_suite("TokenizerTest", ib.ImageBindTokenizer, attributes={"test_seq2seq": False}),
+    video_processor_suite(
+        "VideoTest",
+        ib.ImageBindVideoProcessor,
+        VideoTester,
+        skips={
+            "test_call_numpy_4_channels": "expects (frames, channels, H, W), without clips",
+            "test_call_sample_frames": "expects num_frames of the whole; here clips are planned",
+        },
+    ),
+    tokenizer_suite(
+        "TokenizerTest",
+        ib.ImageBindTokenizer,
+        attributes={"test_seq2seq": False},
+        skips={
+            "test_maximum_encoding_length_pair_input": "texts are cut unless truncation=False",
+            "test_maximum_encoding_length_single_input": "texts are cut unless truncation=False",
+            "test_padding_to_multiple_of": "77, to which texts are cut, is no multiple",
+            "test_tokenizers_common_ids_setters": "padding is always the id 0",
+        },
+    ),
     processor_suite(
         "ProcessorTest",
         ib.ImageBindProcessor,
@@ -254,11 +309,12 @@ SUITES = [
             "imu_feature_extractor": ib.ImageBindImuFeatureExtractor,
         },
         {"depth": np.ones((40, 50)), "thermal": np.ones((40, 50)), "imu": np.zeros((6, 200))},
+        skips={"test_processor_text_has_no_visual": "an empty list of images is an error: it would shift the batch"},
     ),
     pipeline_suite(
         "PipelineTest",
         ("zero-shot-audio-classification", "zero-shot-image-classification", "image-feature-extraction"),
-        lambda: ib.ImageBindModel(composite_config()),
-        lambda: ib.ImageBindProcessor.from_config(composite_config()),
+        lambda: ib.ImageBindModel(pipeline_config()),
+        lambda: ib.ImageBindProcessor.from_config(pipeline_config()),
     ),
 ]

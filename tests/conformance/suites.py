@@ -96,8 +96,6 @@ def image_processor_suite(
     pil: type,
     arguments: Mapping[str, Any],
     *,
-    num_channels: int = 3,
-    tester_mixin: type = object,
     skips: Skips | None = None,
 ) -> type:
     """Put an image processor, both back ends, through `ImageProcessingTestMixin`."""
@@ -105,9 +103,9 @@ def image_processor_suite(
 
     classes = {"pil": pil, "torchvision": torchvision}
 
-    class Tester(tester_mixin, ImageProcessingTester):
+    class Tester(ImageProcessingTester):
         def __init__(self, parent: Any, **overrides: Any):
-            values = {"batch_size": 7, "num_channels": num_channels, "min_resolution": 30, "max_resolution": 400}
+            values = {"batch_size": 7, "num_channels": 3, "min_resolution": 30, "max_resolution": 400}
             self.parent = parent
             self.image_processing_classes = dict(classes)
             for key, value in {**values, **arguments, **overrides}.items():
