@@ -36,7 +36,7 @@ def describe(item: Any) -> str:
     if isinstance(item, (str, os.PathLike)):
         path = str(item)
         return repr(path if len(path) <= 200 else path[:200] + "…")
-    if isinstance(item, Mapping) and (item.get("path") or item.get("bytes")):
+    if isinstance(item, Mapping) and (item.get("path") or item.get("bytes") is not None):
         return describe(item.get("path") or item["bytes"])
     if isinstance(item, (bytes, bytearray)):
         return f"of {len(item)} bytes"
@@ -114,12 +114,14 @@ def load_audio(item: Any, max_samples: int = MAX_AUDIO_SAMPLES) -> tuple[np.ndar
             `max_samples`.
     """
     if isinstance(item, Mapping) and item.get("array") is not None:
-        waveform, sampling_rate = np.atleast_2d(np.asarray(item["array"], dtype=np.float32)), item["sampling_rate"]
+        waveform, sampling_rate = np.atleast_2d(np.asarray(item["array"], dtype=np.float32)), item.get("sampling_rate")
     elif hasattr(item, "get_all_samples"):
         samples = item.get_all_samples()
         waveform, sampling_rate = samples.data.numpy(), samples.sample_rate
     else:
         waveform, sampling_rate = _read_audio(item, max_samples)
+    if waveform.ndim != 2 or not sampling_rate or sampling_rate < 0:
+        raise ValueError(f"Expected channels, samples and a rate, got {waveform.shape} at {sampling_rate} Hz.")
     if not waveform.size:
         raise ValueError(f"The audio {describe(item)} has no samples.")
     if not np.isfinite(waveform).all():
@@ -137,7 +139,7 @@ def _read_audio(item: Any, max_samples: int) -> tuple[np.ndarray, int]:
             if file.frames * file.channels > max_samples:
                 raise ValueError(f"it claims {file.frames} samples of {file.channels} channels, more than are read")
             waveform = file.read(dtype="float32", always_2d=True)
-            if len(waveform) < file.frames:
+            if len(waveform) < file.frames and (file.format != "MP3" or _mp3_tells_length(source)):
                 raise ValueError(f"it is cut short: {len(waveform)} of {file.frames} samples are there")
             return waveform.T, file.samplerate
     # soundfile raises a TypeError for a file without a header that it knows.
@@ -314,7 +316,10 @@ def _open(item: Any) -> str | io.BytesIO:
     if isinstance(item, (bytes, bytearray)):
         return io.BytesIO(item)
     if hasattr(item, "read"):
-        return io.BytesIO(item.read())
+        data = item.read()
+        if not isinstance(data, bytes):
+            raise ValueError(f"Expected a file that was opened for bytes, got {describe(item)}.")
+        return io.BytesIO(data)
     if not isinstance(item, (str, os.PathLike)):
         raise ValueError(f"Expected a path, a URL or bytes, got {describe(item)}.")
     path = os.fspath(item)
@@ -343,7 +348,7 @@ def _rewound(source: str | io.BytesIO) -> str | io.BytesIO:
 
 
 def _check_complete(source: str | io.BytesIO) -> None:
-    """Raise a ValueError for a WAV, AVI or MP4 file that ends before it should: decoders would pass over that."""
+    """Raise a ValueError for a WAV, AVI, AIFF, Ogg or MP4 file that ends too early: decoders would pass over that."""
     if isinstance(source, str):
         with open(source, "rb") as file:
             missing = _missing_bytes(file)
@@ -358,7 +363,15 @@ def _missing_bytes(file: BinaryIO) -> int:
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     head = file.read(12)
-    riff = head[:4] == b"RIFF"
+    if head[:4] == b"OggS":
+        # Pages of up to 64 KiB: a header of 27 bytes, of which the last counts the lengths that follow, then the data.
+        file.seek(max(size - 2**16, 0))
+        _, found, page = file.read().rpartition(b"OggS")
+        page = found + page
+        lengths = page[27 : 27 + page[26]] if len(page) > 26 else b""
+        return 27 + len(lengths) + sum(lengths) - len(page) if found else 0
+    riff = head[:4] in (b"RIFF", b"FORM")
+    order = "big" if head[:4] == b"FORM" else "little"
     if not riff and head[4:8] != b"ftyp":
         return 0
     position = 12 if riff else 0
@@ -369,7 +382,7 @@ def _missing_bytes(file: BinaryIO) -> int:
         if len(second) < 4:
             return 0
         if riff:
-            name, end = first, position + 8 + int.from_bytes(second, "little")
+            name, end = first, position + 8 + int.from_bytes(second, order)
             known = end - position < RIFF_SIZE_UNKNOWN
             position = end + end % 2
         else:
@@ -379,6 +392,14 @@ def _missing_bytes(file: BinaryIO) -> int:
             position = end
         if not known:
             return 0
-        if name in (b"data", b"LIST", b"mdat", b"moov") and end > size:
+        if name in (b"data", b"LIST", b"SSND", b"mdat", b"moov") and end > size:
             return end - size
     return 0
+
+
+def _mp3_tells_length(source: str | io.BytesIO) -> bool:
+    """Tell whether an MP3 file says how long it is: if not, soundfile guesses from its size, tags and all."""
+    data = source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes()
+    # The length of a tag before the first frame has seven bits in a byte.
+    tag = 10 + sum(byte << 7 * place for place, byte in enumerate(data[9:5:-1])) if data[:3] == b"ID3" else 0
+    return any(name in data[tag : tag + 200] for name in (b"Xing", b"Info", b"VBRI"))

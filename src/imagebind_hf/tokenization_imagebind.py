@@ -20,7 +20,8 @@ class ImageBindTokenizer(CLIPTokenizer):
 
     The ids are the published ones, except in corners that the library underneath decides: a literal `<|startoftext|>`
     or `<|endoftext|>` is that token behind punctuation too; accents written as HTML entities are composed with their
-    letter; `'ſ` is two tokens; and characters differ that only one of the two Unicode tables knows.
+    letter; `'ſ` is two tokens; a combining iota (U+0345) is kept; and characters differ that only one of the two
+    Unicode tables knows.
 
     Args:
         vocab (`dict[str, int]`, *optional*): The vocabulary; CLIP's, which the package carries, by default.
@@ -62,7 +63,10 @@ class ImageBindTokenizer(CLIPTokenizer):
         # What follows the end token is padding, and would read as exclamation marks.
         if skip_special_tokens and isinstance(token_ids, list) and self.eos_token_id in token_ids:
             token_ids = token_ids[: token_ids.index(self.eos_token_id)]
-        return super()._decode(token_ids, skip_special_tokens=skip_special_tokens, **kwargs)
+        # Ends of words become spaces; the base class's own way is lost when a tokenizer is copied or pickled.
+        return (
+            super()._decode(token_ids, skip_special_tokens=skip_special_tokens, **kwargs).replace("</w>", " ").strip()
+        )
 
     def _clean(self, text: Any) -> Any:
         """Clean a text, or every text in a list."""

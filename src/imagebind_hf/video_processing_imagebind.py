@@ -207,8 +207,8 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
         """Scale, crop and normalise; see the class."""
         if num_crops not in (1, 3):
             raise ValueError(f"num_crops is {num_crops}, expected 1 or 3.")
-        views = []
-        for video in videos:
+
+        def prepare(video: torch.Tensor) -> torch.Tensor:
             video = to_eight_bits(video) if do_rescale else video
             crops = []
             for frames in video:
@@ -220,7 +220,9 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
                 if do_normalize:
                     frames = self.normalize(frames, image_mean, image_std)
                 crops.extend(_crops(frames, size, crop_size, num_crops))
-            views.append(torch.stack(crops))
+            return torch.stack(crops)
+
+        views = for_each(prepare, videos)
         shapes = {tuple(video.shape) for video in views}
         if return_tensors is not None and len(shapes) > 1:
             raise ValueError(f"Videos of different shapes do not make a batch: {sorted(shapes)}.")
@@ -238,7 +240,12 @@ def _videos(videos: Any) -> list:
     if isinstance(videos, (np.ndarray, torch.Tensor)) and videos.ndim == 5:
         return list(videos)
     if is_list(videos) and len(videos) and not _is_frame(videos[0]):
-        return list(videos)
+        # transformers nests videos by the text that they go with.
+        return [
+            video
+            for item in videos
+            for video in (item if is_list(item) and len(item) and not _is_frame(item[0]) else [item])
+        ]
     return list(videos) if is_list(videos) and not len(videos) else [videos]
 
 
