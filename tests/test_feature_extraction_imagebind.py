@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +84,15 @@ def test_forms_of_one_sound(tmp_path):
     integers = (waveform * 32768).astype(np.int16)
     features = EXTRACTOR(integers, sampling_rate=16_000, return_tensors="pt")["input_features"]
     torch.testing.assert_close(features, expected, atol=0.05, rtol=0)
+
+
+def test_torchcodec_decoder():
+    """What `datasets` gives for an audio column; of the decoder only this is used."""
+    waveform = tone(1.0, 8_000)
+    samples = SimpleNamespace(data=torch.from_numpy(waveform)[None], sample_rate=8_000)
+    features = EXTRACTOR(SimpleNamespace(get_all_samples=lambda: samples), return_tensors="pt")["input_features"]
+    expected = EXTRACTOR({"array": waveform, "sampling_rate": 8_000}, return_tensors="pt")["input_features"]
+    assert torch.equal(features, expected)
 
 
 def test_batches_of_mixed_lengths_are_each_alone():

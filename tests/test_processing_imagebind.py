@@ -145,6 +145,23 @@ def test_parts_by_their_auto_classes(processor, saved, auto, part):
     assert type(auto.from_pretrained(saved)) is type(getattr(processor, part))
 
 
+@pytest.mark.parametrize(
+    "auto, name",
+    [
+        (AutoImageProcessor, "image_processor"),
+        (AutoImageProcessor, "depth_image_processor"),
+        (AutoImageProcessor, "thermal_image_processor"),
+        (AutoFeatureExtractor, "feature_extractor"),
+        (AutoFeatureExtractor, "imu_feature_extractor"),
+    ],
+)
+def test_parts_saved_alone(processor, tmp_path, auto, name):
+    part = getattr(processor, name)
+    part.save_pretrained(tmp_path)
+    loaded = auto.from_pretrained(tmp_path)
+    assert type(loaded) is type(part) and loaded.to_dict() == part.to_dict()
+
+
 def test_the_other_backend(saved):
     loaded = AutoProcessor.from_pretrained(saved, backend="pil")
     names = ("image_processor", "depth_image_processor", "thermal_image_processor")

@@ -162,7 +162,8 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
 
     def _waveform(self, item: Any, sampling_rate: int | None) -> torch.Tensor:
         """Bring one sound to one channel at the extractor's rate: float32 of shape `(samples,)`, at least a frame."""
-        if is_reference(item):
+        # What has `get_all_samples` is torchcodec's decoder, as which `datasets` gives audio columns.
+        if is_reference(item) or hasattr(item, "get_all_samples"):
             array, rate = load_audio(item)
         elif isinstance(item, Mapping):
             if "array" not in item or "sampling_rate" not in item:

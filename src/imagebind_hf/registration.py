@@ -25,7 +25,6 @@ class _Row(NamedTuple):
 
 
 _TOWERS = ("Text", "Vision", "Audio", "Depth", "Thermal", "Imu")
-_IMAGE_PROCESSORS = {"pil": "ImageBindImageProcessorPil", "torchvision": "ImageBindImageProcessor"}
 
 # By the module, below transformers.models.auto, whose import sets them off.
 _TABLE: dict[str, list[_Row]] = {
@@ -43,13 +42,25 @@ _TABLE: dict[str, list[_Row]] = {
     ],
     "tokenization_auto": [_Row("AutoTokenizer", "ImageBindConfig", "tokenization_imagebind", "ImageBindTokenizer")],
     "image_processing_auto": [
-        _Row("AutoImageProcessor", "ImageBindConfig", "image_processing_imagebind", _IMAGE_PROCESSORS)
+        _Row(
+            "AutoImageProcessor",
+            f"ImageBind{name}Config",
+            "image_processing_imagebind",
+            {"pil": f"ImageBind{name}ImageProcessorPil", "torchvision": f"ImageBind{name}ImageProcessor"},
+        )
+        for name in ("", "Depth", "Thermal")
     ],
     "video_processing_auto": [
         _Row("AutoVideoProcessor", "ImageBindConfig", "video_processing_imagebind", "ImageBindVideoProcessor")
     ],
     "feature_extraction_auto": [
-        _Row("AutoFeatureExtractor", "ImageBindConfig", "feature_extraction_imagebind", "ImageBindFeatureExtractor")
+        _Row(
+            "AutoFeatureExtractor",
+            f"ImageBind{name}Config",
+            "feature_extraction_imagebind",
+            f"ImageBind{name}FeatureExtractor",
+        )
+        for name in ("", "Imu")
     ],
     "processing_auto": [_Row("AutoProcessor", "ImageBindConfig", "processing_imagebind", "ImageBindProcessor")],
 }
