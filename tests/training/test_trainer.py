@@ -111,6 +111,16 @@ def test_resume_is_exact(tmp_path):
         assert torch.equal(value, again.model.state_dict()[name]), name
 
 
+def test_mini_batches_train_as_the_whole_batch(tmp_path):
+    whole, parts = (make_trainer(tmp_path / str(size), mini_batch_size=size) for size in (None, 3))
+    for trainer in (whole, parts):
+        trainer.train()
+    losses = [[entry["loss"] for entry in trainer.state.log_history if "loss" in entry] for trainer in (whole, parts)]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    for name, value in whole.model.state_dict().items():
+        torch.testing.assert_close(parts.model.state_dict()[name], value, atol=1e-4, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     "pairs, arguments, message",
     [
@@ -120,6 +130,7 @@ def test_resume_is_exact(tmp_path):
         ({"imu": make_pairs("imu_values", (6, 200))}, {"trained_modalities": ["imu", "smell"]}, r"\['smell'\]"),
         ({"imu": make_pairs("imu_values", (6, 200))}, {"per_device_train_batch_size": 1}, "at least 2 pairs"),
         ({"imu": make_pairs("imu_values", (6, 200))}, {"pair_sampling": "random"}, "pair_sampling is 'random'"),
+        ({"imu": make_pairs("imu_values", (6, 200))}, {"mini_batch_size": 0}, "mini_batch_size is 0"),
     ],
 )
 def test_bad_arguments(tmp_path, pairs, arguments, message):

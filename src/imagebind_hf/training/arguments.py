@@ -17,6 +17,8 @@ class ImageBindTrainingArguments(TrainingArguments):
         pair_sampling (`str`): How several kinds of pairs are mixed. `"proportional"`: batches in random order, each
             kind as often as its number of pairs says. `"round_robin"`: in turn, until the smallest is used up.
         gather_negatives (`bool`): Use the items of all processes as negatives.
+        mini_batch_size (`int`, *optional*): So many pairs go through the towers together, whatever the batch size: the
+            gradients are those of the whole batch, in the memory of a part, for a second forward pass (GradCache).
     """
 
     trained_modalities: list[str] | None = field(
@@ -26,6 +28,9 @@ class ImageBindTrainingArguments(TrainingArguments):
         default="proportional", metadata={"help": "How kinds of pairs are mixed: proportional or round_robin."}
     )
     gather_negatives: bool = field(default=True, metadata={"help": "Use negatives from all processes."})
+    mini_batch_size: int | None = field(
+        default=None, metadata={"help": "Pairs that go through the towers together (GradCache). Default: all."}
+    )
     # The paper's optimiser (appendix B): AdamW with betas .9 and .95, cosine after warm-up, gradients clipped at 1.
     adam_beta2: float = field(default=0.95, metadata={"help": "Beta2 of AdamW."})
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "Learning rate schedule."})
@@ -37,3 +42,5 @@ class ImageBindTrainingArguments(TrainingArguments):
         super().__post_init__()
         if self.pair_sampling not in ("proportional", "round_robin"):
             raise ValueError(f"pair_sampling is {self.pair_sampling!r}, expected 'proportional' or 'round_robin'.")
+        if self.mini_batch_size is not None and self.mini_batch_size < 1:
+            raise ValueError(f"mini_batch_size is {self.mini_batch_size}, expected at least 1.")

@@ -14,8 +14,10 @@ from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainerContro
 from transformers.trainer_utils import seed_worker
 
 from ..modeling_imagebind import ImageBindModel
+from ..sharding import modality_of
 from .arguments import ImageBindTrainingArguments
 from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
+from .gradcache import cached_loss, embeddings
 from .losses import InfoNCELoss
 
 
@@ -107,14 +109,30 @@ class ImageBindTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
         """Embed a batch of pairs and compare the two sides."""
+        size = self.args.mini_batch_size
+        if size is not None and model.training and not return_outputs:
+            frozen = self._frozen_inputs(model)
+            return cached_loss(model, inputs, size, self._compare, frozen)
         # The scale comes out of forward with the embeddings, so that DDP sees all that the loss uses.
         outputs = model(**inputs, return_logit_scales=True)
-        embeds = {name.removesuffix("_embeds"): value for name, value in outputs.items() if name.endswith("_embeds")}
-        anchor = "image" if "image" in embeds else "video"
-        image_embeds = embeds.pop(anchor)
-        losses = [self.loss(image_embeds, value, outputs.logit_scales[name]) for name, value in embeds.items()]
-        loss = torch.stack(losses).sum()
+        loss = self._compare(embeddings(outputs), outputs.logit_scales)
         return (loss, outputs) if return_outputs else loss
+
+    def _compare(self, embeds: Mapping[str, torch.Tensor], logit_scales: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        anchor = "image" if "image" in embeds else "video"
+        losses = [
+            self.loss(embeds[anchor], value, logit_scales[name]) for name, value in embeds.items() if name != anchor
+        ]
+        return torch.stack(losses).sum()
+
+    def _frozen_inputs(self, model: nn.Module) -> list[str]:
+        """Return the names of the inputs that only frozen towers read."""
+        model = self.accelerator.unwrap_model(model)
+        return [
+            spec.name
+            for spec in model.inputs.values()
+            if not any(p.requires_grad for name, p in model.named_parameters() if modality_of(name) == spec.tower)
+        ] + ["image_embeds"]
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Return the parameters with weight decay: matrices, without embeddings and the attention's extra keys."""

@@ -1,0 +1,102 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What it costs to load some towers of a full-size checkpoint: seconds, bytes read from the disk, peak memory.
+
+python benchmarks/subset.py [--folder FOLDER]
+
+Writes a checkpoint of imagebind_huge's size with random weights (4.8 GB) unless the folder has one already. Each load
+is a process of its own, with the files out of the page cache.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from timing import record
+
+SUBSETS = (["audio"], ["text", "audio"], ["imu"], None)
+
+
+def write_checkpoint(folder: Path) -> None:
+    """Save random weights in imagebind_huge's shapes."""
+    import torch
+
+    from imagebind_hf import ImageBindConfig, ImageBindModel
+
+    with torch.device("meta"):
+        model = ImageBindModel(ImageBindConfig())
+    model.to_empty(device="cpu")
+    for parameter in model.parameters():
+        torch.nn.init.uniform_(parameter, -0.02, 0.02)
+    model.save_pretrained(folder)
+
+
+def load(folder: str, modalities: list[str] | None) -> None:
+    """Load and report as JSON; runs in a process of its own."""
+    from transformers import AutoModel
+
+    import imagebind_hf  # noqa: F401
+
+    def read_bytes() -> int:
+        lines = Path("/proc/self/io").read_text().splitlines()
+        return int(dict(line.split(": ") for line in lines)["read_bytes"])
+
+    for file in Path(folder).glob("*.safetensors"):
+        descriptor = os.open(file, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+    before, started = read_bytes(), time.perf_counter()
+    model = AutoModel.from_pretrained(folder, **({} if modalities is None else {"modalities": modalities}))
+    total = sum(float(parameter.sum()) for parameter in model.parameters())  # touch everything
+    report = {
+        "seconds": time.perf_counter() - started,
+        "read": read_bytes() - before,
+        "peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "parameters": model.num_parameters(),
+        "finite": total == total,
+    }
+    print(json.dumps(report))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--load", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.load:
+        return load(arguments.load[0], json.loads(arguments.load[1]))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        if not (folder / "config.json").is_file():
+            write_checkpoint(folder)
+        rows = []
+        for modalities in SUBSETS:
+            command = [sys.executable, __file__, "--load", str(folder), json.dumps(modalities)]
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            report = json.loads(output.splitlines()[-1])
+            name = "all" if modalities is None else ", ".join(modalities)
+            sizes = (report["parameters"] / 1e6, report["read"] / 2**30, report["peak"] / 2**30, report["seconds"])
+            rows.append("| {} | {:.1f} M | {:.2f} GiB | {:.2f} GiB | {:.1f} s |".format(name, *sizes))
+    table = "\n".join(rows)
+    record(
+        "subset",
+        f"""
+## Loading some towers of a full-size checkpoint (float32)
+
+| modalities | parameters | read | peak memory of the process | time |
+|---|---|---|---|---|
+{table}
+
+Of the peak, importing torch and transformers takes about half a GiB.
+""",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Large contrastive batches in little memory: GradCache (Gao et al. 2021, arXiv 2101.06983).
+
+A contrastive loss needs the embeddings of the whole batch, but not all activations at once. Parts of the batch are
+embedded without a graph; the loss gives a gradient for every embedding; then each part is embedded again, with a graph
+and the same random numbers, and its gradients go back from there.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import get_device_states, set_device_states
+from transformers.utils import ModelOutput
+
+# Loss of embeddings by modality and of the partners' scales.
+Loss = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], torch.Tensor]
+
+
+class _RandomState:
+    """The state of all random numbers that a forward pass may draw, to draw them again."""
+
+    def __init__(self, inputs: Mapping[str, torch.Tensor]):
+        self.cpu = torch.get_rng_state()
+        self.devices, self.states = get_device_states(*inputs.values())
+
+    def restore(self) -> None:
+        """Set the state that was found."""
+        torch.set_rng_state(self.cpu)
+        set_device_states(self.devices, self.states)
+
+
+def embeddings(outputs: ModelOutput) -> dict[str, torch.Tensor]:
+    """Return the embeddings in a model's outputs by modality."""
+    return {name.removesuffix("_embeds"): value for name, value in outputs.items() if name.endswith("_embeds")}
+
+
+def cached_loss(
+    model: nn.Module,
+    inputs: Mapping[str, torch.Tensor],
+    mini_batch_size: int,
+    loss: Loss,
+    frozen_inputs: Collection[str] = (),
+) -> torch.Tensor:
+    """Compute the loss of a batch; its `backward()` gives the gradients of the batch, part by part.
+
+    Args:
+        model: An `ImageBindModel`, wrapped or not.
+        inputs: The batch.
+        mini_batch_size: So many rows go through the model together.
+        loss: The loss.
+        frozen_inputs: Inputs of frozen towers, which the second pass leaves out.
+
+    Returns:
+        The loss, a scalar. Only its `backward()` may be used, once.
+    """
+    size = len(next(iter(inputs.values())))
+    parts = [
+        {name: value[start : start + mini_batch_size] for name, value in inputs.items()}
+        for start in range(0, size, mini_batch_size)
+    ]
+    states, outputs = [], []
+    with torch.no_grad():
+        for part in parts:
+            states.append(_RandomState(part))
+            outputs.append(model(**part, return_logit_scales=True))
+    embeds: dict[str, torch.Tensor] = {
+        name: torch.cat([embeddings(output)[name] for output in outputs]).float() for name in embeddings(outputs[0])
+    }
+    scales: dict[str, torch.Tensor] = dict(outputs[0].logit_scales)
+    del outputs
+    with torch.enable_grad():
+        leaves = [value.requires_grad_() for value in (*embeds.values(), *scales.values())]
+        value = loss(embeds, scales)
+        gradients = torch.autograd.grad(value, leaves, allow_unused=True)
+    of_embeds = dict(zip(embeds, gradients, strict=False))
+    of_scales = dict(zip(scales, gradients[len(embeds) :], strict=True))
+
+    def replay(factor: torch.Tensor) -> None:
+        after, start = _RandomState(inputs), 0
+        for number, part in enumerate(parts):
+            # Processes exchange gradients once, with the last part.
+            is_last = number == len(parts) - 1
+            states[number].restore()
+            with nullcontext() if is_last or not hasattr(model, "no_sync") else model.no_sync(), torch.enable_grad():
+                kept = {name: tensor for name, tensor in part.items() if name not in frozen_inputs}
+                output = model(**kept, return_logit_scales=True)
+                rows = slice(start, start + len(next(iter(part.values()))))
+                terms = [
+                    (embed.float() * of_embeds[name][rows]).sum()
+                    for name, embed in embeddings(output).items()
+                    if embed.requires_grad
+                ]
+                terms += [
+                    (scale * of_scales[name]).sum() / len(parts)
+                    for name, scale in output.logit_scales.items()
+                    if scale.requires_grad and of_scales.get(name) is not None
+                ]
+                (torch.stack(terms).sum() * factor).backward()
+            start = rows.stop
+        after.restore()
+
+    value = value.detach().requires_grad_()
+    value.register_hook(replay)
+    return value
