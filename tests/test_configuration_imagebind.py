@@ -52,7 +52,7 @@ def test_round_trip(tmp_path):
         (lambda: ImageBindImuConfig(window_size=7), r"num_samples \(2000\) must be a multiple of window_size \(7\)"),
         (lambda: ImageBindVisionConfig(image_size=8), "a patch of 14 .* does not fit into an input of 8x8"),
         (lambda: ImageBindDepthConfig(drop_path_rate=1.5), r"drop_path_rate must lie in \[0, 1\), got 1.5"),
-        (lambda: ImageBindTextConfig(add_bias_kv=True), "add_bias_kv does not go with causal"),
+        (lambda: ImageBindTextConfig(add_bias_kv=True), "add_bias_kv does not go with the causal"),
         (lambda: ImageBindConfig(modalities=["sound"]), r"Unknown modalities \['sound'\]"),
         (lambda: ImageBindConfig(modalities=[]), "modalities is empty"),
         (lambda: ImageBindConfig(extra_modalities={"audio": ImageBindAudioConfig()}), "may not redefine"),

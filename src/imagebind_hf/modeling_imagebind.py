@@ -79,8 +79,19 @@ class ImageBindProjectionOutput(ModelOutput):
     attentions: tuple[torch.Tensor, ...] | None = None
 
 
+def check_pairs(image_embeds: torch.Tensor, embeds: torch.Tensor) -> None:
+    """Raise a ValueError unless there are two or more pairs: without a negative a contrastive loss says nothing."""
+    if len(image_embeds) != len(embeds):
+        raise ValueError(f"A contrastive loss needs pairs, got {len(image_embeds)} images and {len(embeds)} partners.")
+    if len(embeds) < 2:
+        raise ValueError(f"A contrastive loss needs at least 2 pairs in a batch, got {len(embeds)}: no negatives.")
+
+
 def contrastive_loss(
-    image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
+    image_embeds: torch.Tensor,
+    embeds: torch.Tensor,
+    logit_scale: torch.Tensor | float,
+    label_smoothing: float = 0.0,
 ) -> torch.Tensor:
     """Symmetric InfoNCE, L_{I,M} + L_{M,I} of the paper (section 3.2, equation 1).
 
@@ -88,17 +99,17 @@ def contrastive_loss(
         image_embeds (`torch.Tensor` of shape `(B, E)`): Embeddings of the images (the anchors).
         embeds (`torch.Tensor` of shape `(B, E)`): Embeddings of the other modality; row i belongs to image i.
         logit_scale (`torch.Tensor` or `float`): 1/temperature.
+        label_smoothing (`float`): Share of the target that is spread over all items.
 
     Raises:
-        ValueError: If the two differ in number, or there are fewer than two pairs: without a negative the loss is 0.
+        ValueError: If the two differ in number, or there are fewer than two pairs.
     """
-    if len(image_embeds) != len(embeds):
-        raise ValueError(f"A contrastive loss needs pairs, got {len(image_embeds)} images and {len(embeds)} partners.")
-    if len(embeds) < 2:
-        raise ValueError(f"A contrastive loss needs at least 2 pairs in a batch, got {len(embeds)}: no negatives.")
+    check_pairs(image_embeds, embeds)
     logits = logit_scale * image_embeds @ embeds.t()
     target = torch.arange(len(logits), device=logits.device)
-    return nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.t(), target)
+    return sum(
+        nn.functional.cross_entropy(rows, target, label_smoothing=label_smoothing) for rows in (logits, logits.t())
+    )
 
 
 class Input(NamedTuple):

@@ -1,13 +1,14 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
 import math
+from functools import partial
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from imagebind_hf.training import InfoNCELoss
+from imagebind_hf.training import InfoNCELoss, SigLIPLoss
 
 
 def unit(rows: int, seed: int) -> torch.Tensor:
@@ -15,20 +16,40 @@ def unit(rows: int, seed: int) -> torch.Tensor:
     return torch.nn.functional.normalize(torch.randn(rows, 5, generator=generator, dtype=torch.float64), dim=-1)
 
 
-def oracle(images: torch.Tensor, others: torch.Tensor, scale: float) -> float:
+def oracle(images: torch.Tensor, others: torch.Tensor, scale: float, smoothing: float = 0.0) -> float:
     """L_{I,M} + L_{M,I}, as the formula reads."""
-    total = 0.0
+    total, rows = 0.0, len(images)
     for first, second in ((images, others), (others, images)):
-        for i in range(len(first)):
-            exponentials = [math.exp(scale * float(first[i] @ second[j])) for j in range(len(second))]
-            total -= math.log(exponentials[i] / sum(exponentials)) / len(first)
+        for i in range(rows):
+            exponentials = [math.exp(scale * float(first[i] @ second[j])) for j in range(rows)]
+            for j in range(rows):
+                share = smoothing / rows + (1 - smoothing) * (i == j)
+                total -= share * math.log(exponentials[j] / sum(exponentials)) / rows
+    return total
+
+
+def siglip_oracle(images: torch.Tensor, others: torch.Tensor, scale: float) -> float:
+    """Algorithm 1 of the paper, pair by pair."""
+    total = 0.0
+    for i in range(len(images)):
+        for j in range(len(others)):
+            logit = scale * float(images[i] @ others[j]) - 10
+            total += math.log(1 + math.exp(-logit if i == j else logit)) / len(images)
     return total
 
 
 @pytest.mark.parametrize("rows, scale", [(2, 1.0), (7, 20.0), (16, 5.0)])
-def test_value_and_gradient(rows, scale):
+@pytest.mark.parametrize(
+    "loss, oracle",
+    [
+        (InfoNCELoss(), oracle),
+        (InfoNCELoss(label_smoothing=0.1), partial(oracle, smoothing=0.1)),
+        (SigLIPLoss(), siglip_oracle),
+    ],
+    ids=["infonce", "smoothed", "siglip"],
+)
+def test_value_and_gradient(loss, oracle, rows, scale):
     images, others = unit(rows, 0), unit(rows, 1)
-    loss = InfoNCELoss()
     assert loss(images, others, scale).item() == pytest.approx(oracle(images, others, scale), rel=1e-5)
     others.requires_grad_(True)
     (gradient,) = torch.autograd.grad(loss(images, others, scale), others)
@@ -51,9 +72,10 @@ def test_gradient_reaches_the_scale():
 @pytest.mark.parametrize(
     "rows, others, message", [(1, 1, "at least 2 pairs in a batch, got 1"), (3, 2, "3 images and 2")]
 )
-def test_bad_batches(rows, others, message):
+@pytest.mark.parametrize("loss", [InfoNCELoss(), SigLIPLoss()])
+def test_bad_batches(rows, others, message, loss):
     with pytest.raises(ValueError, match=message):
-        InfoNCELoss()(unit(rows, 0), unit(others, 1), 1.0)
+        loss(unit(rows, 0), unit(others, 1), 1.0)
 
 
 def _rank(rank: int, folder: str) -> None:

@@ -4,7 +4,7 @@
 
 from .arguments import ImageBindTrainingArguments
 from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
-from .losses import InfoNCELoss, gather_with_gradient
+from .losses import InfoNCELoss, SigLIPLoss, gather_with_gradient
 from .trainer import ImageBindTrainer
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "PairCollator",
     "PairDataset",
     "Pairs",
+    "SigLIPLoss",
     "gather_with_gradient",
 ]

@@ -7,7 +7,7 @@ import torch.distributed as dist
 import torch.distributed.nn.functional as dist_nn
 from torch import nn
 
-from ..modeling_imagebind import contrastive_loss
+from ..modeling_imagebind import check_pairs, contrastive_loss
 
 
 def gather_with_gradient(embeds: torch.Tensor) -> torch.Tensor:
@@ -30,11 +30,13 @@ class InfoNCELoss(nn.Module):
     Args:
         gather_negatives (`bool`): Compare with the items of all processes, not only this one's. Every process then
             computes the loss of the whole batch, and the average of their gradients is that of one process with it.
+        label_smoothing (`float`): Share of the target that is spread over all items.
     """
 
-    def __init__(self, gather_negatives: bool = True):
+    def __init__(self, gather_negatives: bool = True, label_smoothing: float = 0.0):
         super().__init__()
         self.gather_negatives = gather_negatives
+        self.label_smoothing = label_smoothing
 
     def forward(
         self, image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
@@ -52,4 +54,29 @@ class InfoNCELoss(nn.Module):
         if self.gather_negatives:
             image_embeds, embeds = gather_with_gradient(image_embeds), gather_with_gradient(embeds)
         # In float32 whatever the autocast: exponentials of large logits.
-        return contrastive_loss(image_embeds.float(), embeds.float(), logit_scale)
+        return contrastive_loss(image_embeds.float(), embeds.float(), logit_scale, self.label_smoothing)
+
+
+class SigLIPLoss(nn.Module):
+    """Pairwise sigmoid loss (Zhai et al. 2023, arXiv 2303.15343, algorithm 1): every pair is a yes or a no of its own.
+
+    Args:
+        gather_negatives (`bool`): As for [`InfoNCELoss`].
+        bias (`float`): Added to all logits: most pairs do not match. -10 is where the authors start; here it is fixed.
+    """
+
+    def __init__(self, gather_negatives: bool = True, bias: float = -10.0):
+        super().__init__()
+        self.gather_negatives = gather_negatives
+        self.bias = bias
+
+    def forward(
+        self, image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
+    ) -> torch.Tensor:
+        """Compute the loss; arguments and errors as for [`InfoNCELoss`]."""
+        if self.gather_negatives:
+            image_embeds, embeds = gather_with_gradient(image_embeds), gather_with_gradient(embeds)
+        check_pairs(image_embeds, embeds)
+        logits = logit_scale * image_embeds.float() @ embeds.float().t() + self.bias
+        signs = 2 * torch.eye(len(logits), device=logits.device) - 1
+        return -nn.functional.logsigmoid(signs * logits).sum() / len(logits)
