@@ -19,6 +19,8 @@ class ImageBindTrainingArguments(TrainingArguments):
         gather_negatives (`bool`): Use the items of all processes as negatives.
         mini_batch_size (`int`, *optional*): So many pairs go through the towers together, whatever the batch size: the
             gradients are those of the whole batch, in the memory of a part, for a second forward pass (GradCache).
+        cache_frozen_embeddings (`int`): Embed all images once before training, in so many differently augmented views,
+            instead of in every epoch; 0 for no cache. Only for a frozen vision tower.
     """
 
     trained_modalities: list[str] | None = field(
@@ -30,6 +32,9 @@ class ImageBindTrainingArguments(TrainingArguments):
     gather_negatives: bool = field(default=True, metadata={"help": "Use negatives from all processes."})
     mini_batch_size: int | None = field(
         default=None, metadata={"help": "Pairs that go through the towers together (GradCache). Default: all."}
+    )
+    cache_frozen_embeddings: int = field(
+        default=0, metadata={"help": "Embed images once, in so many augmented views. Default: in every epoch."}
     )
     # The paper's optimiser (appendix B): AdamW with betas .9 and .95, cosine after warm-up, gradients clipped at 1.
     adam_beta2: float = field(default=0.95, metadata={"help": "Beta2 of AdamW."})
@@ -44,3 +49,5 @@ class ImageBindTrainingArguments(TrainingArguments):
             raise ValueError(f"pair_sampling is {self.pair_sampling!r}, expected 'proportional' or 'round_robin'.")
         if self.mini_batch_size is not None and self.mini_batch_size < 1:
             raise ValueError(f"mini_batch_size is {self.mini_batch_size}, expected at least 1.")
+        if self.cache_frozen_embeddings < 0:
+            raise ValueError(f"cache_frozen_embeddings is {self.cache_frozen_embeddings}, expected 0 or more.")

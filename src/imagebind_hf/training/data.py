@@ -39,6 +39,7 @@ class Pairs:
         partners: Data set with a column named as the modality, or as its model input. `images` itself by default.
         by_label: Pair by the column `label`.
         augment: Called with every image that is drawn.
+        views: `images` holds so many views of each image: first those of all images, then the next of all.
 
     Raises:
         ValueError: If a column is missing, the sides differ in length, or no label is on both.
@@ -49,6 +50,7 @@ class Pairs:
     partners: Dataset | None = None
     by_label: bool = False
     augment: Callable[[Any], Any] | None = None
+    views: int = 1
     _pools: list[tuple[np.ndarray, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +63,7 @@ class Pairs:
         self._pools = []
         if self.by_label:
             sides = [np.asarray(side.with_format(None)["label"]) for side in (self.images, self.partners)]
+            sides[0] = sides[0][: len(sides[0]) // self.views]
             labels = np.intersect1d(*sides)
             alone = sorted(set(np.concatenate(sides).tolist()) - set(labels.tolist()))
             if not len(labels):
@@ -68,27 +71,31 @@ class Pairs:
             if alone:
                 logger.warning(f"Pairs of {self.modality}: labels {alone} are on one side only and left out.")
             self._pools = [tuple(np.flatnonzero(side == label) for side in sides) for label in labels]
-        elif len(self.images) != len(self.partners):
+        elif len(self.images) != len(self.partners) * self.views:
             raise ValueError(
-                f"Pairs of {self.modality}: {len(self.images)} images, {len(self.partners)} partners. Rows must "
-                "belong together, or pair them by label."
+                f"Pairs of {self.modality}: {len(self.images) // self.views} images, {len(self.partners)} partners. "
+                "Rows must belong together, or pair them by label."
             )
 
     def __len__(self) -> int:
         """Return the number of pairs in an epoch."""
         if self.by_label:
             return sum(max(map(len, pools)) for pools in self._pools)
-        return len(self.images)
+        return len(self.partners)
 
     def draw(self, generator: np.random.Generator) -> np.ndarray:
         """Return an epoch's pairs in random order: row numbers of images and partners, of shape `(len(self), 2)`."""
         if not self.by_label:
-            return np.repeat(generator.permutation(len(self))[:, None], 2, axis=1)
-        rows = []
-        for pools in self._pools:
-            size = max(map(len, pools))
-            rows.append(np.stack([_stretch(pool, size, generator) for pool in pools], axis=1))
-        return generator.permutation(np.concatenate(rows))
+            rows = np.repeat(generator.permutation(len(self))[:, None], 2, axis=1)
+        else:
+            by_label = []
+            for pools in self._pools:
+                size = max(map(len, pools))
+                by_label.append(np.stack([_stretch(pool, size, generator) for pool in pools], axis=1))
+            rows = generator.permutation(np.concatenate(by_label))
+        if self.views > 1:
+            rows[:, 0] += len(self.images) // self.views * generator.integers(self.views, size=len(rows))
+        return rows
 
     def fetch(self, rows: np.ndarray) -> dict[str, Any]:
         """Read rows (of shape `(B, 2)`) as columns: `{image column: values, modality column: values}`."""
@@ -101,7 +108,7 @@ class Pairs:
 def _read(dataset: Dataset, column: str, rows: np.ndarray) -> Any:
     # Other columns would be read and decoded too; arrays would come as lists of lists.
     dataset = dataset.select_columns([column])
-    if isinstance(dataset.features[column], tuple(_ARRAYS.values())):
+    if column == "image_embeds" or isinstance(dataset.features[column], tuple(_ARRAYS.values())):
         dataset = dataset.with_format("numpy")
     return dataset[rows.tolist()][column]
 

@@ -16,6 +16,7 @@ from transformers.trainer_utils import seed_worker
 from ..modeling_imagebind import ImageBindModel
 from ..sharding import modality_of
 from .arguments import ImageBindTrainingArguments
+from .cache import cache_image_embeds
 from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
 from .gradcache import cached_loss, embeddings
 from .losses import InfoNCELoss
@@ -37,7 +38,8 @@ class ImageBindTrainer(Trainer):
         **kwargs: Passed on to [`~transformers.Trainer`].
 
     Raises:
-        ValueError: If data or `trained_modalities` name a modality that the model lacks, or no tower trains.
+        ValueError: If data or `trained_modalities` name a modality that the model lacks, no tower trains, or the
+            embeddings of a tower that trains shall be cached.
 
     Example:
         >>> from imagebind_hf import ImageBindTrainer, ImageBindTrainingArguments  # doctest: +SKIP
@@ -70,6 +72,19 @@ class ImageBindTrainer(Trainer):
         if not trained:
             raise ValueError(f"No tower trains: set trained_modalities, for instance to {in_data}.")
         model.freeze([modality for modality in towers if modality not in trained])
+        if args.cache_frozen_embeddings:
+            if "vision" in trained:
+                raise ValueError(
+                    "cache_frozen_embeddings goes with a frozen vision tower, but trained_modalities has it."
+                )
+            model.to(args.device)
+            with args.main_process_first(desc="embedding images"):
+                pairs = {
+                    name: cache_image_embeds(
+                        kind, model, processing_class, args.cache_frozen_embeddings, args.eval_batch_size, args.seed
+                    )
+                    for name, kind in pairs.items()
+                }
         self.loss = InfoNCELoss(args.gather_negatives) if loss is None else loss
         super().__init__(
             model=model,

@@ -1,0 +1,111 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset, Features, Image, Value
+
+from conftest import make_config
+from imagebind_hf import ImageBindModel, ImageBindProcessor
+from imagebind_hf.training import Pairs
+from imagebind_hf.training.augmentation import build_transforms
+from imagebind_hf.training.cache import cache_image_embeds
+from training.test_trainer import make_pairs, make_trainer
+
+CONFIG = make_config(modalities=["vision", "text"])
+FLIPS = build_transforms([{"RandomAffine": {"degrees": 90}}])
+
+
+@pytest.fixture
+def model() -> ImageBindModel:
+    torch.manual_seed(0)
+    return ImageBindModel(CONFIG).train()
+
+
+@pytest.fixture
+def processor() -> ImageBindProcessor:
+    return ImageBindProcessor.from_config(CONFIG)
+
+
+@pytest.fixture
+def images(tmp_path) -> Dataset:
+    rng = np.random.default_rng(0)
+    rows = {
+        "image": [rng.integers(0, 255, (40, 36, 3), dtype=np.uint8) for _ in range(10)],
+        "label": [i % 3 for i in range(10)],
+    }
+    Dataset.from_dict(rows, features=Features({"image": Image(), "label": Value("int64")})).to_parquet(tmp_path / "i")
+    return Dataset.from_parquet(str(tmp_path / "i"), cache_dir=str(tmp_path / "cache"))
+
+
+def texts(rows: int = 10) -> Dataset:
+    return Dataset.from_dict({"text": [f"number {i}" for i in range(rows)], "label": [i % 3 for i in range(rows)]})
+
+
+def test_embeddings_are_those_of_the_images(model, processor, images):
+    pairs = cache_image_embeds(Pairs("text", images, texts()), model, processor, batch_size=4)
+    assert model.training and set(pairs.images.column_names) == {"label", "image_embeds"} and pairs.views == 1
+    with torch.no_grad():
+        expected = model.eval()(**processor(images=images[:]["image"], return_tensors="pt")).image_embeds
+    embeds = torch.as_tensor(pairs.fetch(np.stack([np.arange(10)] * 2, axis=1))["image_embeds"])
+    torch.testing.assert_close(embeds, expected)
+    rows = pairs.draw(np.random.default_rng(0))
+    assert np.array_equal(rows, Pairs("text", images, texts()).draw(np.random.default_rng(0))), "the same order"
+
+
+def test_a_second_run_reads_what_the_first_left(model, processor, images, monkeypatch):
+    first = cache_image_embeds(Pairs("text", images, texts(), augment=FLIPS), model, processor, views=2)
+    calls, forward = [], ImageBindModel.forward
+
+    def spy(self, **inputs):
+        calls.append(len(inputs["pixel_values"]))
+        return forward(self, **inputs)
+
+    monkeypatch.setattr(ImageBindModel, "forward", spy)
+    again = cache_image_embeds(Pairs("text", images, texts(), augment=FLIPS), model, processor, views=2)
+    assert not calls and again.images[:] == first.images[:]
+    cache_image_embeds(Pairs("text", images, texts(), augment=FLIPS), model, processor, views=2, seed=1)
+    assert sum(calls) == 20, "another seed, other views"
+    with torch.no_grad():
+        model.vision_projection.weight.mul_(1.5)
+    cache_image_embeds(Pairs("text", images, texts()), model, processor)
+    assert sum(calls) == 30, "other weights, other embeddings"
+
+
+@pytest.mark.parametrize("by_label", [False, True])
+def test_views(model, processor, images, by_label):
+    pairs = Pairs("text", images, texts(), by_label=by_label, augment=FLIPS)
+    cached = cache_image_embeds(pairs, model, processor, views=3)
+    assert len(cached.images) == 30 and len(cached) == len(pairs) and cached.views == 3
+    embeds = np.asarray(cached.images.with_format("numpy")["image_embeds"]).reshape(3, 10, -1)
+    assert np.abs(embeds[0] - embeds[1]).max() > 1e-3 and np.abs(embeds[0] - embeds[2]).max() > 1e-3
+    draws = [cached.draw(np.random.default_rng(seed)) for seed in range(20)]
+    assert {row // 10 for rows in draws for row in rows[:, 0]} == {0, 1, 2}
+    for rows in draws:
+        labels = np.asarray(images["label"])[rows[:, 0] % 10], np.asarray(texts()["label"])[rows[:, 1]]
+        assert np.array_equal(*labels) and (by_label or np.array_equal(rows[:, 0] % 10, rows[:, 1]))
+
+
+def test_training_from_the_cache_is_training(tmp_path):
+    pairs = {"imu": make_pairs("imu_values", (6, 200)), "depth": make_pairs("pixel_values_depth", (1, 32, 32))}
+    trainers = [
+        make_trainer(tmp_path / str(views), dict(pairs), cache_frozen_embeddings=views, mini_batch_size=size)
+        for views, size in ((0, None), (1, None), (1, 3))
+    ]
+    losses = []
+    for trainer in trainers:
+        trainer.train()
+        losses.append([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+    np.testing.assert_allclose(losses[2], losses[0], rtol=1e-4)
+    assert "image_embeds" in trainers[1].train_dataset.pairs["imu"].images.column_names
+
+
+def test_bad_arguments(tmp_path, model, processor, images):
+    with pytest.raises(ValueError, match="Got 0 views"):
+        cache_image_embeds(Pairs("text", images, texts()), model, processor, views=0)
+    pairs = {"imu": make_pairs("imu_values", (6, 200))}
+    with pytest.raises(ValueError, match="goes with a frozen vision tower"):
+        make_trainer(tmp_path, pairs, cache_frozen_embeddings=1, trained_modalities=["imu", "vision"])
+    with pytest.raises(ValueError, match="cache_frozen_embeddings is -1"):
+        make_trainer(tmp_path, pairs, cache_frozen_embeddings=-1)
