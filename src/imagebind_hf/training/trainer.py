@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trainer: transformers' own, with pairs as data and a contrastive loss."""
 
+import shutil
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +13,8 @@ from datasets import Dataset
 from torch import nn
 from torch.utils.data import DataLoader
 from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import seed_worker
+from transformers.trainer import TRAINER_STATE_NAME, rotate_checkpoints
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, seed_worker
 
 from ..modeling_imagebind import ImageBindModel
 from ..sharding import modality_of
@@ -86,6 +89,7 @@ class ImageBindTrainer(Trainer):
                     for name, kind in pairs.items()
                 }
         self.loss = InfoNCELoss(args.gather_negatives) if loss is None else loss
+        self._staging: str | None = None
         super().__init__(
             model=model,
             args=args,
@@ -148,6 +152,42 @@ class ImageBindTrainer(Trainer):
             for spec in model.inputs.values()
             if not any(p.requires_grad for name, p in model.named_parameters() if modality_of(name) == spec.tower)
         ] + ["image_embeds"]
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return self._staging or super()._get_output_dir(trial)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Save a checkpoint beside the others and rename it when it is complete: a kill leaves no half of one."""
+        run_dir = Path(super()._get_output_dir(trial))
+        # Uploads leave out names that begin with an underscore.
+        staging = run_dir / "_saving"
+        name = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        if self.args.should_save:
+            shutil.rmtree(staging, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        self._staging = str(staging)
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self._staging = None
+        self.accelerator.wait_for_everyone()
+        if not self.args.should_save:
+            return
+        best = f"{PREFIX_CHECKPOINT_DIR}-{self.state.best_global_step}"
+        if best == name or (run_dir / best).is_dir():
+            self.state.best_model_checkpoint = str(run_dir / best)
+            self.state.save_to_json(str(staging / name / TRAINER_STATE_NAME))
+        if (run_dir / name).is_dir():
+            # Of an earlier run: moved away first, because a folder cannot replace another at once.
+            (run_dir / name).replace(staging / "replaced")
+        (staging / name).replace(run_dir / name)
+        shutil.rmtree(staging, ignore_errors=True)
+        rotate_checkpoints(
+            output_dir=str(run_dir),
+            save_total_limit=self.args.save_total_limit,
+            best_model_checkpoint=self.state.best_model_checkpoint,
+            use_mtime=True,
+        )
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Return the parameters with weight decay: matrices, without embeddings and the attention's extra keys."""
