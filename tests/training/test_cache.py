@@ -7,13 +7,12 @@ from datasets import Dataset, Features, Image, Value
 
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
-from imagebind_hf.training import Pairs
-from imagebind_hf.training.augmentation import build_transforms
+from imagebind_hf.training import Augmentation, Pairs
 from imagebind_hf.training.cache import cache_image_embeds
 from training.test_trainer import make_pairs, make_trainer
 
 CONFIG = make_config(modalities=["vision", "text"])
-FLIPS = build_transforms([{"RandomAffine": {"degrees": 90}}])
+FLIPS = Augmentation(image=[{"RandomAffine": {"degrees": 90}}])
 
 
 @pytest.fixture
@@ -84,6 +83,28 @@ def test_views(model, processor, images, by_label):
     for rows in draws:
         labels = np.asarray(images["label"])[rows[:, 0] % 10], np.asarray(texts()["label"])[rows[:, 1]]
         assert np.array_equal(*labels) and (by_label or np.array_equal(rows[:, 0] % 10, rows[:, 1]))
+
+
+def test_views_with_what_was_cropped_with_them(tmp_path):
+    config = make_config(modalities=["vision", "depth"])
+    model, processor = ImageBindModel(config).eval(), ImageBindProcessor.from_config(config)
+    # Brightness is distance, so that a crop of one can be told to be that of the other.
+    ramp = np.add.outer(np.arange(40), np.arange(40)).astype(np.uint8)
+    rows = {
+        "image": [np.stack([ramp + 10 * i] * 3, axis=-1) for i in range(6)],
+        "depth": [ramp + 10.0 * i + 1 for i in range(6)],
+    }
+    dataset = Dataset.from_dict(rows).with_format("numpy")
+    crop = Augmentation(joint=[{"RandomResizedCrop": {"size": 32, "scale": [0.1, 0.5]}}], partner=[{"Identity": {}}])
+    pairs = cache_image_embeds(Pairs("depth", dataset, augment=crop), model, processor, views=3)
+    assert set(pairs.images.column_names) == {"image_embeds", "pixel_values_depth"} and len(pairs.images) == 18
+    assert len(pairs) == 6 and pairs.augment is not None and pairs.augment.joint is None
+    drawn = pairs.draw(np.random.default_rng(0))
+    assert (drawn[:, 0] == drawn[:, 1]).all() and drawn.max() >= 6
+    batch = pairs.fetch(drawn)
+    assert batch["image_embeds"][0].shape == (16,) and batch["pixel_values_depth"][0].shape == (1, 32, 32)
+    means = np.asarray(pairs.images.with_format("numpy")["pixel_values_depth"]).mean(axis=(1, 2, 3)).reshape(3, 6)
+    assert np.abs(means[0] - means[1]).min() > 1e-4, "other crops in other views"
 
 
 def test_training_from_the_cache_is_training(tmp_path):

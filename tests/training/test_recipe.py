@@ -16,7 +16,6 @@ from transformers import AutoModel, AutoProcessor
 from imagebind_hf import ImageBindConfig, ImageBindModel
 from imagebind_hf.training.recipe import load_recipe, run_recipe
 
-AUGMENTATION = "stages.0.pairs.text.augmentation"
 PACKAGED = sorted(entry.name for entry in (resources.files("imagebind_hf.training") / "recipes").iterdir())
 TOWER = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "drop_path_rate": 0.0}
 RECIPE = {
@@ -155,11 +154,11 @@ def test_unknown_recipe():
         (["model.vision_config.num_attention_heads=5"], "32.*5|5.*32"),
         (["model.modalities=[text, smell]"], "smell"),
         (
-            ["stages.0.pairs.text.augmentation=[{RandomAfine: {}}]"],
-            "no transform 'RandomAfine'. Near ones: .'RandomAffine'",
+            ["stages.0.pairs.text.augmentation.image=[{RandomAfine: {}}]"],
+            "a transform 'RandomAfine'. Near ones: .'RandomAffine'",
         ),
-        (["stages.0.pairs.text.augmentation=[{RandomAffine: {turn: 1}}]"], "RandomAffine: .*turn"),
-        (["stages.0.pairs.text.augmentation=[RandomAffine]"], "Expected a transform as {name: arguments}"),
+        (["stages.0.pairs.text.augmentation.image=[{RandomAffine: {turn: 1}}]"], "RandomAffine: .*turn"),
+        (["stages.0.pairs.text.augmentation.image=[RandomAffine]"], "Expected a transform as {name: arguments}"),
     ],
 )
 def test_a_bad_recipe_leaves_nothing(recipe, overrides, message):
@@ -177,7 +176,7 @@ def test_augmented_images_differ_every_time(recipe, monkeypatch):
         "forward",
         lambda self, **kwargs: seen.append(kwargs["pixel_values"]) or forward(self, **kwargs),
     )
-    flips = "stages.0.pairs.text.augmentation=[{RandomAffine: {degrees: 90}}]"
+    flips = "stages.0.pairs.text.augmentation.image=[{RandomAffine: {degrees: 90}}]"
     changes = [flips, "stages.0.arguments.max_steps=6", "stages.1.arguments.max_steps=2", "evaluation={}"]
     run_recipe(load_recipe(recipe, changes), recipe.parent, recipe.parent / "out")
     images = [image.numpy().tobytes() for batch in seen for image in batch]

@@ -3,11 +3,13 @@
 """Training: image-anchored contrastive learning on transformers' Trainer, and so on Accelerate."""
 
 from .arguments import ImageBindTrainingArguments
+from .augmentation import Augmentation
 from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
 from .losses import InfoNCELoss, SigLIPLoss, gather_with_gradient
 from .trainer import ImageBindTrainer
 
 __all__ = [
+    "Augmentation",
     "ImageBindTrainer",
     "ImageBindTrainingArguments",
     "InfoNCELoss",

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset, Features, List, Value, concatenate_datasets
 from datasets.fingerprint import Hasher
@@ -13,7 +14,7 @@ from transformers import ProcessorMixin
 
 from ..modeling_imagebind import INPUTS, ImageBindModel
 from ..sharding import modality_of
-from .data import PROCESSOR_ARGUMENTS, Pairs
+from .data import ARRAYS, PROCESSOR_ARGUMENTS, Pairs, stack
 
 
 def cache_image_embeds(
@@ -33,7 +34,7 @@ def cache_image_embeds(
         model: The model, on the device that shall compute.
         processor: Its processor.
         views: So many differently augmented views of each image are embedded; every time that an image is drawn, one
-            of them is. Without augmentation there is one.
+            of them is, with the partner that was cropped with it. Without augmentation there is one.
         batch_size: Images at a time.
         seed: Seed of the augmentation.
 
@@ -42,27 +43,42 @@ def cache_image_embeds(
         without a cache would see, where nothing is augmented.
 
     Raises:
-        ValueError: If there are less than one view.
+        ValueError: If there is less than one view, or pairs that are augmented jointly lie in two data sets.
     """
     if views < 1:
         raise ValueError(f"Got {views} views, expected at least 1.")
     if pairs.image_column == "image_embeds":
         return pairs
-    views = views if pairs.augment is not None else 1
-    images, column = pairs.images, pairs.image_column
-    features = Features({"image_embeds": List(Value("float32"), length=model.config.projection_dim)})
-    if "label" in images.column_names:
-        features["label"] = images.features["label"]
-    state = Hasher.hash([_digest(model), repr(processor), repr(pairs.augment), column, seed])
+    augment, rest = (None, None) if pairs.augment is None else pairs.augment.split()
+    views = views if augment is not None else 1
+    images, column, partner = pairs.images, pairs.image_column, pairs.column
+    # What is cropped with its image is kept with it.
+    is_joint = augment is not None and augment.joint is not None
+    if is_joint and pairs.partners is not images:
+        raise ValueError("Images and partners that are augmented jointly must be in one data set to be cached.")
+    kept = ["label", partner] if pairs.partners is images and not is_joint else ["label"]
+    kept = [name for name in kept if name in images.column_names]
+    features = Features({name: images.features[name] for name in kept})
+    features["image_embeds"] = List(Value("float32"), length=model.config.projection_dim)
+    if is_joint:
+        shape = _prepare(
+            processor, pairs.modality, [augment(*(images[0][name] for name in (column, partner)))[1]]
+        ).shape
+        features[INPUTS[pairs.modality].name] = ARRAYS[len(shape) - 1](shape[1:], "float32")
+    state = Hasher.hash([_digest(model), repr(processor), repr(augment), column, partner, seed])
 
     def embed(columns: dict[str, list], rows: list[int], view: int) -> dict[str, Any]:
         # Of its own seed, so that a view is the same whatever was drawn before.
         with torch.random.fork_rng(), torch.inference_mode():
             torch.manual_seed(int(Hasher.hash([seed, view, rows[0]])[:15], 16))
             values = columns[column]
-            if pairs.augment is not None:
-                values = [pairs.augment(value) for value in values]
-            return {"image_embeds": _embed(values, column, model, processor)}
+            result = {}
+            if augment is not None:
+                partners = columns[partner] if is_joint else values
+                values, partners = map(list, zip(*map(augment, values, partners), strict=True))
+                if is_joint:
+                    result[INPUTS[pairs.modality].name] = _prepare(processor, pairs.modality, partners)
+            return {**result, "image_embeds": _embed(values, column, model, processor)}
 
     parts = [
         _as_arrays(images, column).map(
@@ -72,26 +88,33 @@ def cache_image_embeds(
             batched=True,
             batch_size=batch_size,
             features=features,
-            remove_columns=[name for name in images.column_names if name != "label"],
+            remove_columns=[name for name in images.column_names if name not in kept],
             new_fingerprint=Hasher.hash([images._fingerprint, state, view]),
             desc=f"Embedding images{f', view {view + 1} of {views}' if views > 1 else ''}",
         )
         for view in range(views)
     ]
-    partners = pairs.partners
-    return dataclasses.replace(pairs, images=concatenate_datasets(parts), partners=partners, augment=None, views=views)
+    embedded = concatenate_datasets(parts)
+    partners = embedded if pairs.partners is images else pairs.partners
+    return dataclasses.replace(pairs, images=embedded, partners=partners, augment=rest, views=views)
+
+
+def _prepare(processor: ProcessorMixin, modality: str, partners: list) -> np.ndarray:
+    """Run the processor over partners."""
+    inputs = processor(**{PROCESSOR_ARGUMENTS.get(modality, modality): partners}, return_tensors="np")
+    return inputs[INPUTS[modality].name].astype(np.float32)
 
 
 def _as_arrays(images: Dataset, column: str) -> Dataset:
     ready = {spec.name for spec in INPUTS.values()}
-    return images.with_format("numpy", columns=[column]) if column in ready else images
+    return images.with_format("numpy", columns=[column], output_all_columns=True) if column in ready else images
 
 
 def _embed(values: Any, column: str, model: ImageBindModel, processor: ProcessorMixin) -> Any:
     if column in PROCESSOR_ARGUMENTS:
         inputs = processor(**{PROCESSOR_ARGUMENTS[column]: values}, return_tensors="pt")
     else:
-        inputs = {column: torch.as_tensor(values)}
+        inputs = {column: stack(values)}
     inputs = {name: value.to(model.device) for name, value in inputs.items()}
     was_training = model.training
     try:

@@ -6,7 +6,7 @@ A batch holds one kind of pair. Which rows pair up is decided by the batch sampl
 so that a resumed run sees what an uninterrupted one would.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +17,13 @@ from transformers import ProcessorMixin
 from transformers.utils import logging
 
 from ..modeling_imagebind import INPUTS
+from .augmentation import Augmentation
 
 logger = logging.get_logger(__name__)
 
 # The processor's argument, and the data's column, where they are not the modality's name.
 PROCESSOR_ARGUMENTS = {"image": "images", "video": "videos"}
-_ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D}
+ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D}
 
 
 @dataclass
@@ -38,8 +39,9 @@ class Pairs:
         images: Data set with a column `image`, `video`, `pixel_values` or `image_embeds`.
         partners: Data set with a column named as the modality, or as its model input. `images` itself by default.
         by_label: Pair by the column `label`.
-        augment: Called with every image that is drawn.
-        views: `images` holds so many views of each image: first those of all images, then the next of all.
+        augment: What is done with every pair that is drawn.
+        views: `images` holds so many views of each image: first those of all images, then the next of all. So does
+            `partners` where it is `images` itself.
 
     Raises:
         ValueError: If a column is missing, the sides differ in length, or no label is on both.
@@ -49,7 +51,7 @@ class Pairs:
     images: Dataset
     partners: Dataset | None = None
     by_label: bool = False
-    augment: Callable[[Any], Any] | None = None
+    augment: Augmentation | None = None
     views: int = 1
     _pools: list[tuple[np.ndarray, ...]] = field(init=False, repr=False)
 
@@ -71,7 +73,7 @@ class Pairs:
             if alone:
                 logger.warning(f"Pairs of {self.modality}: labels {alone} are on one side only and left out.")
             self._pools = [tuple(np.flatnonzero(side == label) for side in sides) for label in labels]
-        elif len(self.images) != len(self.partners) * self.views:
+        elif self.partners is not self.images and len(self.images) != len(self.partners) * self.views:
             raise ValueError(
                 f"Pairs of {self.modality}: {len(self.images) // self.views} images, {len(self.partners)} partners. "
                 "Rows must belong together, or pair them by label."
@@ -81,7 +83,7 @@ class Pairs:
         """Return the number of pairs in an epoch."""
         if self.by_label:
             return sum(max(map(len, pools)) for pools in self._pools)
-        return len(self.partners)
+        return len(self.images) // self.views
 
     def draw(self, generator: np.random.Generator) -> np.ndarray:
         """Return an epoch's pairs in random order: row numbers of images and partners, of shape `(len(self), 2)`."""
@@ -94,21 +96,26 @@ class Pairs:
                 by_label.append(np.stack([_stretch(pool, size, generator) for pool in pools], axis=1))
             rows = generator.permutation(np.concatenate(by_label))
         if self.views > 1:
-            rows[:, 0] += len(self.images) // self.views * generator.integers(self.views, size=len(rows))
+            shift = len(self.images) // self.views * generator.integers(self.views, size=len(rows))
+            rows[:, 0] += shift
+            if self.partners is self.images:
+                rows[:, 1] += shift
         return rows
 
     def fetch(self, rows: np.ndarray) -> dict[str, Any]:
         """Read rows (of shape `(B, 2)`) as columns: `{image column: values, modality column: values}`."""
         images = _read(self.images, self.image_column, rows[:, 0])
+        partners = _read(self.partners, self.column, rows[:, 1])
         if self.augment is not None:
-            images = [self.augment(image) for image in images]
-        return {self.image_column: images, self.column: _read(self.partners, self.column, rows[:, 1])}
+            pairs = zip(images, partners, strict=True)
+            images, partners = map(list, zip(*(self.augment(*pair) for pair in pairs), strict=True))
+        return {self.image_column: images, self.column: partners}
 
 
 def _read(dataset: Dataset, column: str, rows: np.ndarray) -> Any:
     # Other columns would be read and decoded too; arrays would come as lists of lists.
     dataset = dataset.select_columns([column])
-    if column == "image_embeds" or isinstance(dataset.features[column], tuple(_ARRAYS.values())):
+    if column == "image_embeds" or isinstance(dataset.features[column], tuple(ARRAYS.values())):
         dataset = dataset.with_format("numpy")
     return dataset[rows.tolist()][column]
 
@@ -212,11 +219,18 @@ class PairCollator:
 
     def __call__(self, columns: dict[str, Any]) -> dict[str, torch.Tensor]:
         ready = {spec.name for spec in INPUTS.values()} | {"image_embeds"}
-        inputs = {name: torch.as_tensor(values) for name, values in columns.items() if name in ready}
+        inputs = {name: stack(values) for name, values in columns.items() if name in ready}
         raw = {PROCESSOR_ARGUMENTS.get(n, n): list(values) for n, values in columns.items() if n not in ready}
         if raw:
             inputs |= self.processor(**raw, return_tensors="pt")
         return inputs
+
+
+def stack(values: Any) -> torch.Tensor:
+    """Make one tensor of many, or of an array; what was augmented comes as a list of tensors."""
+    if isinstance(values, list) and isinstance(values[0], torch.Tensor):
+        return torch.stack(values)
+    return torch.as_tensor(values)
 
 
 def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch_size: int = 64) -> Dataset:
@@ -239,7 +253,7 @@ def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch
         return {name: processor(**{argument: rows[modality]}, return_tensors="np")[name].astype(np.float32)}
 
     shape = process(dataset[:1])[name].shape[1:]
-    features = Features({**dataset.features, name: _ARRAYS[len(shape)](shape, "float32")})
+    features = Features({**dataset.features, name: ARRAYS[len(shape)](shape, "float32")})
     del features[modality]
     return dataset.map(
         process,

@@ -30,7 +30,7 @@ from ..hub import write_card
 from ..modeling_imagebind import ImageBindModel
 from ..processing_imagebind import ImageBindProcessor
 from .arguments import ImageBindTrainingArguments
-from .augmentation import build_transforms
+from .augmentation import Augmentation
 from .data import Pairs, preprocess
 from .trainer import ImageBindTrainer
 
@@ -59,6 +59,15 @@ class SourceConfig:
 
 
 @dataclass
+class AugmentationConfig:
+    """Transforms; see [`~imagebind_hf.training.Augmentation`]."""
+
+    joint: list[dict[str, Any]] = field(default_factory=list)
+    image: list[dict[str, Any]] = field(default_factory=list)
+    partner: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
 class PairsConfig:
     """A kind of pairs; its name is the modality unless `modality` says otherwise.
 
@@ -67,8 +76,9 @@ class PairsConfig:
         partners: Source of the partners; without it they are in the rows of the images.
         templates: For texts: sentences with `{}`, filled with the class names of the images' column `label`.
         by_label: Pair any image with any partner of its label.
-        preprocess: Run the processor once before training instead of in every epoch; not on what is augmented.
-        augmentation: Transforms of torchvision (v2) for the images: `[{name: arguments}, …]`.
+        preprocess: Run the processor once before training instead of in every epoch; not on images that are augmented,
+            nor on partners that are augmented jointly.
+        augmentation: Arguments of [`~imagebind_hf.training.Augmentation`].
         modality: The partners' modality.
     """
 
@@ -77,7 +87,7 @@ class PairsConfig:
     templates: list[str] | None = None
     by_label: bool = False
     preprocess: bool = True
-    augmentation: list[dict[str, Any]] = field(default_factory=list)
+    augmentation: AugmentationConfig | None = None
     modality: str | None = None
 
 
@@ -304,14 +314,15 @@ def _pairs(config: PairsConfig, modality: str, processor: ImageBindProcessor, da
         partners = load_source(config.partners, modality, data)
     else:
         partners = None
-    augment = build_transforms(config.augmentation) if config.augmentation else None
+    augmentation = config.augmentation or AugmentationConfig()
+    augment = None if config.augmentation is None else Augmentation(**dataclasses.asdict(augmentation))
     if config.preprocess:
-        if augment is None:
+        if not (augmentation.joint or augmentation.image):
             images = preprocess(images, processor, "image")
-        if partners is None:
-            images = preprocess(images, processor, modality)
-        else:
+        if partners is not None:
             partners = preprocess(partners, processor, modality)
+        elif not augmentation.joint:
+            images = preprocess(images, processor, modality)
     by_label = config.by_label or config.templates is not None
     return Pairs(modality, images, partners, by_label=by_label, augment=augment)
 

@@ -1,0 +1,73 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from imagebind_hf.training import Augmentation
+
+RAMP = np.add.outer(np.arange(60), 2 * np.arange(80)).astype(np.uint8)
+PICTURE = Image.fromarray(np.stack([RAMP, RAMP, RAMP], axis=-1))
+GEOMETRY = [{"RandomResizedCrop": {"size": 48, "scale": [0.2, 0.6]}}, {"RandomHorizontalFlip": {}}]
+
+
+@pytest.mark.parametrize("depth", [RAMP.astype(np.uint16), RAMP.astype(np.float32), Image.fromarray(RAMP), RAMP[None]])
+def test_image_and_partner_are_cropped_alike(depth):
+    augment = Augmentation(joint=GEOMETRY)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        image, partner = augment(PICTURE, depth)
+        assert image.shape == (3, 48, 48) and partner.shape == (1, 48, 48)
+        # The image is interpolated, the partner is not: they differ by about a pixel's step.
+        assert (image[0].float() - partner[0].float()).abs().mean() < 2
+        assert set(partner.unique().tolist()) <= set(RAMP.ravel().tolist()), "no values between"
+
+
+def test_sizes_may_differ():
+    image, partner = Augmentation(joint=GEOMETRY)(PICTURE, RAMP[::2, ::2].astype(np.float32))
+    assert image.shape[-2:] == partner.shape[-2:] == (48, 48)
+
+
+def test_colours_change_in_the_image_alone():
+    augment = Augmentation(joint=[{"ColorJitter": {"brightness": [0.1, 0.2]}}])
+    image, partner = augment(PICTURE, RAMP)
+    assert image.float().mean() < 0.25 * RAMP.mean()
+    assert np.array_equal(partner[0].numpy(), RAMP)
+
+
+def test_masks_on_a_spectrogram():
+    torch.manual_seed(0)
+    augment = Augmentation(
+        partner=[{"FrequencyMasking": {"freq_mask_param": 12}}, {"TimeMasking": {"time_mask_param": 20}}]
+    )
+    ones = np.ones((3, 128, 204), np.float32)
+    image, masked = augment("left alone", ones)
+    assert image == "left alone" and masked.shape == (3, 128, 204)
+    rows, columns = (masked == 0).all(dim=2).sum(dim=1), (masked == 0).all(dim=1).sum(dim=1)
+    assert ((rows <= 12) & (columns <= 20)).all() and (masked == 0).any() and ones.all()
+
+
+def test_split():
+    images, partners = Augmentation(GEOMETRY, [{"RandAugment": {}}], [{"RandomErasing": {}}]).split()
+    assert images.joint is not None and images.image is not None and images.partner is None
+    assert partners.joint is None and partners.image is None and partners.partner is not None
+    assert Augmentation().split() == (None, None)
+
+
+@pytest.mark.parametrize(
+    "transforms, message",
+    [
+        (
+            [{"RandomAfine": {}}],
+            "Neither torchvision nor torchaudio has a transform 'RandomAfine'. Near",
+        ),
+        ([{"FrequencyMask": {}}], "Near ones: .'FrequencyMasking'"),
+        ([{"RandomAffine": {"turn": 1}}], "RandomAffine: .*turn"),
+        (["RandomAffine"], "Expected a transform as {name: arguments}, got 'RandomAffine'"),
+    ],
+)
+def test_bad_transforms(transforms, message):
+    for part in ("joint", "image", "partner"):
+        with pytest.raises(ValueError, match=message):
+            Augmentation(**{part: transforms})
