@@ -13,6 +13,7 @@ from transformers import AutoModel, AutoProcessor
 
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor, ImageBindTrainer, ImageBindTrainingArguments
+from imagebind_hf.training import InfoNCELoss
 
 CONFIG = make_config(modalities=["text", "vision", "imu", "depth"])
 
@@ -30,7 +31,7 @@ def make_pairs(modality: str, shape: tuple[int, ...], rows: int = 32) -> Dataset
     return Dataset.from_dict(data).with_format("torch")
 
 
-def make_trainer(folder, pairs=None, **arguments) -> ImageBindTrainer:
+def make_trainer(folder, pairs=None, loss=None, **arguments) -> ImageBindTrainer:
     torch.manual_seed(0)
     args = ImageBindTrainingArguments(
         output_dir=str(folder),
@@ -51,7 +52,7 @@ def make_trainer(folder, pairs=None, **arguments) -> ImageBindTrainer:
         "depth": make_pairs("pixel_values_depth", (1, 32, 32)),
     }
     processor = ImageBindProcessor.from_config(CONFIG)
-    return ImageBindTrainer(ImageBindModel(CONFIG), args, pairs, processing_class=processor)
+    return ImageBindTrainer(ImageBindModel(CONFIG), args, pairs, processing_class=processor, loss=loss)
 
 
 def test_trains_and_leaves_frozen_towers_alone(tmp_path):
@@ -109,6 +110,22 @@ def test_resume_is_exact(tmp_path):
     again.train(resume_from_checkpoint=str(tmp_path / "parts" / "checkpoint-5"))
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
+
+
+class NaNAfterAWhile(InfoNCELoss):
+    calls = 0
+
+    def forward(self, image_embeds, embeds, logit_scale):
+        self.calls += 1
+        return super().forward(image_embeds, embeds, logit_scale) * (float("nan") if self.calls > 5 else 1)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
+    trainer = make_trainer(tmp_path, loss=NaNAfterAWhile(), save_strategy="steps", save_steps=1)
+    with pytest.raises(FloatingPointError, match="The loss is nan at step 6 .*learning rate"):
+        trainer.train()
+    weights = AutoModel.from_pretrained(tmp_path / "checkpoint-5").state_dict().values()
+    assert all(value.isfinite().all() for value in weights) and not (tmp_path / "checkpoint-6").exists()
 
 
 def test_mini_batches_train_as_the_whole_batch(tmp_path):

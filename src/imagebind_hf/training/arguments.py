@@ -40,6 +40,8 @@ class ImageBindTrainingArguments(TrainingArguments):
     adam_beta2: float = field(default=0.95, metadata={"help": "Beta2 of AdamW."})
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "Learning rate schedule."})
     max_grad_norm: float = field(default=1.0, metadata={"help": "Gradient clipping."})
+    # A loss that is not finite ends the run; the filter would hide it.
+    logging_nan_inf_filter: bool = field(default=False, metadata={"help": "Hide losses that are not finite."})
     # The data columns are no arguments of the model.
     remove_unused_columns: bool = field(default=False, metadata={"help": "Leave False: columns are raw data."})
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trainer: transformers' own, with pairs as data and a contrastive loss."""
 
+import math
 import shutil
 from collections.abc import Mapping
 from functools import partial
@@ -104,6 +105,7 @@ class ImageBindTrainer(Trainer):
             pairs, args.train_batch_size, self.accelerator.num_processes, args.pair_sampling, args.seed
         )
         self.add_callback(_SetEpoch(self.pair_sampler))
+        self.add_callback(_StopOnNaN())
 
     def get_train_dataloader(self) -> DataLoader:
         """Return the loader of batches of pairs, each of one kind."""
@@ -208,3 +210,23 @@ class _SetEpoch(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.sampler.set_epoch(int((state.epoch or 0) + 1e-6))
+
+
+class _StopOnNaN(TrainerCallback):
+    """Ends a run whose loss is no number any more, before it overwrites good checkpoints."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(float(loss)):
+            raise FloatingPointError(
+                f"The loss is {loss} at step {state.global_step}, gradient norm {logs.get('grad_norm')}, learning rate "
+                f"{logs.get('learning_rate')}. Look for inputs that are not finite, lower learning_rate, lengthen "
+                "the warm-up, or use bf16 instead of fp16. Checkpoints of earlier steps are as they were."
+            )
