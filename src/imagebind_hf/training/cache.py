@@ -56,16 +56,14 @@ def cache_image_embeds(
     is_joint = augment is not None and augment.joint is not None
     if is_joint and pairs.partners is not images:
         raise ValueError("Images and partners that are augmented jointly must be in one data set to be cached.")
-    kept = ["label", partner] if pairs.partners is images and not is_joint else ["label"]
-    kept = [name for name in kept if name in images.column_names]
-    features = Features({name: images.features[name] for name in kept})
-    features["image_embeds"] = List(Value("float32"), length=model.config.projection_dim)
+    features = Features({"image_embeds": List(Value("float32"), length=model.config.projection_dim)})
+    if "label" in images.column_names:
+        features["label"] = images.features["label"]
     if is_joint:
-        shape = _prepare(
-            processor, pairs.modality, [augment(*(images[0][name] for name in (column, partner)))[1]]
-        ).shape
+        _, example = augment(images[0][column], images[0][partner])
+        shape = _prepare(processor, pairs.modality, [example]).shape
         features[INPUTS[pairs.modality].name] = ARRAYS[len(shape) - 1](shape[1:], "float32")
-    state = Hasher.hash([_digest(model), repr(processor), repr(augment), column, partner, seed])
+    state = Hasher.hash([_digest(model), repr(processor), repr(augment), column, partner, seed, batch_size])
 
     def embed(columns: dict[str, list], rows: list[int], view: int) -> dict[str, Any]:
         # Of its own seed, so that a view is the same whatever was drawn before.
@@ -88,14 +86,14 @@ def cache_image_embeds(
             batched=True,
             batch_size=batch_size,
             features=features,
-            remove_columns=[name for name in images.column_names if name not in kept],
+            remove_columns=[name for name in images.column_names if name != "label"],
             new_fingerprint=Hasher.hash([images._fingerprint, state, view]),
             desc=f"Embedding images{f', view {view + 1} of {views}' if views > 1 else ''}",
         )
         for view in range(views)
     ]
     embedded = concatenate_datasets(parts)
-    partners = embedded if pairs.partners is images else pairs.partners
+    partners = embedded if is_joint else pairs.partners
     return dataclasses.replace(pairs, images=embedded, partners=partners, augment=rest, views=views)
 
 
