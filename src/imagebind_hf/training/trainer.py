@@ -228,5 +228,6 @@ class _StopOnNaN(TrainerCallback):
             raise FloatingPointError(
                 f"The loss is {loss} at step {state.global_step}, the gradient norm {logs.get('grad_norm')}, "
                 f"the learning rate {logs.get('learning_rate')}. Look for inputs that are not finite, lower "
-                "learning_rate, lengthen the warm-up, or use bf16 instead of fp16. Checkpoints of earlier steps are as they were."
+                "learning_rate, lengthen the warm-up, or use bf16 instead of fp16. Checkpoints of earlier "
+                "steps are as they were."
             )
