@@ -131,6 +131,11 @@ INPUTS: dict[str, Input] = {
 }
 
 
+def input_name(modality: str) -> str:
+    """Return the model's argument for a modality: one of `INPUTS`, or `<name>_values` for an extra one."""
+    return INPUTS[modality].name if modality in INPUTS else f"{modality}_values"
+
+
 class ImageBindModel(ImageBindPreTrainedModel):
     """ImageBind: a tower and a projection per modality, into one space.
 
@@ -166,7 +171,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
                 else:
                     self.register_buffer(f"{name}_logit_scale", log_scale)
             if name in config.extra_modalities:
-                self.inputs[name] = Input(f"{name}_values", name, tower_class.input_ndim)
+                self.inputs[name] = Input(input_name(name), name, tower_class.input_ndim)
         # A checkpoint may hold more towers than this model was asked for.
         self._keys_to_ignore_on_load_unexpected = [rf"^(?!({'|'.join(config.tower_configs)})_)"]
         self.post_init()

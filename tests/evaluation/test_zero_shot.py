@@ -27,6 +27,8 @@ def test_embeddings_do_not_depend_on_the_batch_size(model, processor):
         torch.testing.assert_close(embed_dataset(model, processor, dataset, "imu", size, progress=False), whole)
     expected = model(**processor(imu=list(signals), return_tensors="pt")).imu_embeds
     torch.testing.assert_close(whole, expected.detach())
+    ready = Dataset.from_dict({"imu_values": processor(imu=list(signals), return_tensors="np")["imu_values"]})
+    torch.testing.assert_close(embed_dataset(model, processor, ready, "imu", 4, progress=False), whole)
 
 
 def test_class_embeddings_are_means_of_prompts(model, processor):
@@ -47,7 +49,7 @@ def test_accuracy_beside_scikit_learn():
 
 def test_bad_input(model, processor):
     dataset = Dataset.from_dict({"sound": [1]})
-    with pytest.raises(ValueError, match=r"no column 'imu': \['sound'\]"):
+    with pytest.raises(ValueError, match=r"no column 'imu' or 'imu_values': \['sound'\]"):
         embed_dataset(model, processor, dataset, "imu")
     with pytest.raises(ValueError, match="The data set is empty"):
         embed_dataset(model, processor, Dataset.from_dict({"imu": []}), "imu")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from datasets import Dataset
 from tqdm.auto import tqdm
-from transformers import ProcessorMixin
+from transformers import BatchFeature, ProcessorMixin
 
-from ..modeling_imagebind import ImageBindModel
+from ..modeling_imagebind import ImageBindModel, input_name
 
 # The processor's argument, where it is not the modality's name.
 PROCESSOR_ARGUMENTS = {"image": "images", "video": "videos"}
@@ -29,8 +29,9 @@ def embed_dataset(
     Args:
         model: The model, in evaluation mode.
         processor: Its processor.
-        dataset: Data set with a column named as the modality.
-        modality: `image`, `video`, `text`, `audio`, `depth`, `thermal` or `imu`.
+        dataset: Data set with a column named as the modality, or as the model's input for it (`pixel_values`, …,
+            `<name>_values` for an extra modality), which then holds what the model reads.
+        modality: `image`, `video`, `text`, `audio`, `depth`, `thermal`, `imu` or an extra one.
         batch_size: Rows at a time.
         progress: Show a progress bar.
 
@@ -40,16 +41,23 @@ def embed_dataset(
     Raises:
         ValueError: If the data set has no such column, or no rows.
     """
-    if modality not in dataset.column_names:
-        raise ValueError(f"The data set has no column {modality!r}: {dataset.column_names}.")
+    column = modality if modality in dataset.column_names else input_name(modality)
+    if column not in dataset.column_names:
+        raise ValueError(f"The data set has no column {modality!r} or {column!r}: {dataset.column_names}.")
     if not len(dataset):
         raise ValueError("The data set is empty.")
     argument = PROCESSOR_ARGUMENTS.get(modality, modality)
+    dataset = dataset.select_columns([column])
+    if column != modality:
+        dataset = dataset.with_format("torch")
     embeds = []
     for start in tqdm(range(0, len(dataset), batch_size), desc=f"Embedding {modality}", disable=not progress):
-        values = dataset[start : start + batch_size][modality]
-        inputs = processor(**{argument: list(values)}, return_tensors="pt").to(model.device, model.dtype)
-        output = model(**inputs)
+        values = dataset[start : start + batch_size][column]
+        if column == modality:
+            inputs = processor(**{argument: list(values)}, return_tensors="pt")
+        else:
+            inputs = BatchFeature({column: values})
+        output = model(**inputs.to(model.device, model.dtype))
         embeds.append(output[f"{modality}_embeds"].float().cpu())
     return torch.cat(embeds)
 

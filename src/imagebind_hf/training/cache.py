@@ -12,9 +12,9 @@ from datasets import Dataset, Features, List, Value, concatenate_datasets
 from datasets.fingerprint import Hasher
 from transformers import ProcessorMixin
 
-from ..modeling_imagebind import INPUTS, ImageBindModel
+from ..modeling_imagebind import ImageBindModel, input_name
 from ..sharding import modality_of
-from .data import ARRAYS, PROCESSOR_ARGUMENTS, Pairs, stack
+from .data import ARRAYS, PROCESSOR_ARGUMENTS, Pairs, is_ready, stack
 
 
 def cache_image_embeds(
@@ -62,7 +62,7 @@ def cache_image_embeds(
     if is_joint:
         _, example = augment(images[0][column], images[0][partner])
         shape = _prepare(processor, pairs.modality, [example]).shape
-        features[INPUTS[pairs.modality].name] = ARRAYS[len(shape) - 1](shape[1:], "float32")
+        features[input_name(pairs.modality)] = ARRAYS[len(shape) - 1](shape[1:], "float32")
     state = Hasher.hash([_digest(model), repr(processor), repr(augment), column, partner, seed, batch_size])
 
     def embed(columns: dict[str, list], rows: list[int], view: int) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def cache_image_embeds(
                 partners = columns[partner] if is_joint else values
                 values, partners = map(list, zip(*map(augment, values, partners), strict=True))
                 if is_joint:
-                    result[INPUTS[pairs.modality].name] = _prepare(processor, pairs.modality, partners)
+                    result[input_name(pairs.modality)] = _prepare(processor, pairs.modality, partners)
             return {**result, "image_embeds": _embed(values, column, model, processor)}
 
     parts = [
@@ -100,12 +100,11 @@ def cache_image_embeds(
 def _prepare(processor: ProcessorMixin, modality: str, partners: list) -> np.ndarray:
     """Run the processor over partners."""
     inputs = processor(**{PROCESSOR_ARGUMENTS.get(modality, modality): partners}, return_tensors="np")
-    return inputs[INPUTS[modality].name].astype(np.float32)
+    return inputs[input_name(modality)].astype(np.float32)
 
 
 def _as_arrays(images: Dataset, column: str) -> Dataset:
-    ready = {spec.name for spec in INPUTS.values()}
-    return images.with_format("numpy", columns=[column], output_all_columns=True) if column in ready else images
+    return images.with_format("numpy", columns=[column], output_all_columns=True) if is_ready(column) else images
 
 
 def _embed(values: Any, column: str, model: ImageBindModel, processor: ProcessorMixin) -> Any:

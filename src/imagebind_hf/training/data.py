@@ -16,7 +16,7 @@ from datasets import Array2D, Array3D, Array4D, Dataset, Features
 from transformers import ProcessorMixin
 from transformers.utils import logging
 
-from ..modeling_imagebind import INPUTS
+from ..modeling_imagebind import INPUTS, input_name
 from .augmentation import Augmentation
 
 logger = logging.get_logger(__name__)
@@ -58,10 +58,7 @@ class Pairs:
     def __post_init__(self) -> None:
         self.partners = self.images if self.partners is None else self.partners
         self.image_column = _column(self.images, ["image", "video", "pixel_values", "image_embeds"])
-        names = [self.modality]
-        if self.modality in INPUTS:
-            names.append(INPUTS[self.modality].name)
-        self.column = _column(self.partners, names)
+        self.column = _column(self.partners, [self.modality, input_name(self.modality)])
         self._pools = []
         if self.by_label:
             sides = [np.asarray(side.with_format(None)["label"]) for side in (self.images, self.partners)]
@@ -218,12 +215,16 @@ class PairCollator:
         self.processor = processor
 
     def __call__(self, columns: dict[str, Any]) -> dict[str, torch.Tensor]:
-        ready = {spec.name for spec in INPUTS.values()} | {"image_embeds"}
-        inputs = {name: stack(values) for name, values in columns.items() if name in ready}
-        raw = {PROCESSOR_ARGUMENTS.get(n, n): list(values) for n, values in columns.items() if n not in ready}
+        inputs = {name: stack(values) for name, values in columns.items() if is_ready(name)}
+        raw = {PROCESSOR_ARGUMENTS.get(n, n): list(values) for n, values in columns.items() if not is_ready(n)}
         if raw:
             inputs |= self.processor(**raw, return_tensors="pt")
         return inputs
+
+
+def is_ready(column: str) -> bool:
+    """Tell whether a column holds what the model reads, not what a processor does."""
+    return column == "image_embeds" or column.endswith("_values") or column in {spec.name for spec in INPUTS.values()}
 
 
 def stack(values: Any) -> torch.Tensor:
@@ -239,13 +240,14 @@ def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch
     Args:
         dataset: Data set with a column named as the modality.
         processor: The processor.
-        modality: `image`, `video`, or a modality's name; texts are left to the collator, which pads by batch.
+        modality: `image`, `video`, or a modality's name; texts are left to the collator, which pads by batch, and
+            extra modalities, for which there is no processor, are ready as they come.
         batch_size: Rows processed together.
 
     Returns:
         The data set with the column replaced by the model's input, as float32 arrays.
     """
-    if modality == "text":
+    if modality == "text" or modality not in INPUTS:
         return dataset
     argument, name = PROCESSOR_ARGUMENTS.get(modality, modality), INPUTS[modality].name
 
