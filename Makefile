@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-
 .PHONY: demo test conformance quick lint format clean
 
 demo: .venv/.complete
@@ -10,6 +9,7 @@ demo: .venv/.complete
 
 test: .venv/.complete lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules src
 
 # transformers' own common tests on our classes; downloads its source distribution on first use.
 conformance: .venv/.complete

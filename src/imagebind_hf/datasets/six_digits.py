@@ -62,7 +62,7 @@ def load_six_digits(modality: str, split: str = "train", *, seed: int = 0, repea
         >>> from imagebind_hf.datasets import load_six_digits
         >>> pairs = load_six_digits("depth", "test")
         >>> pairs.column_names, len(pairs), pairs[0]["image"].size, pairs[0]["depth"].mode
-        (['image', 'depth', 'label'], 357, (64, 64), 'I;16')
+        (['image', 'depth', 'label'], 359, (64, 64), 'I;16')
     """
     if modality not in MODALITIES:
         raise ValueError(f"Six digits have no pairs of images and {modality!r}: choose from {list(MODALITIES)}.")
