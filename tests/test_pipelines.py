@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """transformers' own pipelines on a checkpoint of ours, with the numbers that the model itself gives."""
 
-import shutil
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
@@ -47,8 +47,9 @@ def test_audio_array_and_list(classify_audio, converted):
     assert_scores(answers, expected[0])
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the ffmpeg program")
-def test_audio_file(classify_audio, tmp_path):
+def test_audio_file(classify_audio, tmp_path, monkeypatch):
+    (tmp_path / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+    monkeypatch.setenv("PATH", str(tmp_path))
     soundfile.write(tmp_path / "a.wav", SOUNDS[0], 16_000, subtype="FLOAT")
     answers = classify_audio(str(tmp_path / "a.wav"), candidate_labels=LABELS)
     expected = classify_audio(SOUNDS[0], candidate_labels=LABELS)

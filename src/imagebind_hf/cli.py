@@ -19,7 +19,7 @@ def _errors() -> Iterator[None]:
     """Show bad input as a message, not a traceback."""
     try:
         yield
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
         typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error
 
@@ -75,7 +75,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for the model and the picture.")] = Path("outputs/demo"),
     seed: Annotated[int, typer.Option(help="Seed of data and training.")] = 0,
 ) -> None:
-    """Train a small model on six digits, reload it, ask it, and draw what it learned. About two minutes on a CPU."""
+    """Train a small model on six digits, reload it, ask it, draw what it learned. Two and a half minutes on a CPU."""
     from .demo import run_demo
 
     with _errors():

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import soundfile
 import torch
 from datasets.utils.logging import disable_progress_bar
+from transformers import AutoModel, AutoProcessor, pipeline
 
 from .datasets.six_digits import CLASS_NAMES, TEMPLATES, load_six_digits
+from .evaluation import embed_dataset, retrieval_by_class
 from .training.recipe import format_results, load_recipe, run_recipe
 
 # Classes of a pair of modalities are compared in a picture of this order.
@@ -28,12 +31,6 @@ def run_demo(output: str | Path, seed: int = 0, say: Callable[[str], None] = pri
     Returns:
         The picture.
     """
-    import numpy as np
-    import soundfile
-    from transformers import AutoModel, AutoProcessor, pipeline
-
-    from .evaluation import embed_dataset
-
     started = time.monotonic()
     disable_progress_bar()
     say("Six digits: image↔text first, then image↔{audio, depth, thermal, IMU}. No other two ever meet.")
@@ -54,7 +51,7 @@ def run_demo(output: str | Path, seed: int = 0, say: Callable[[str], None] = pri
     wave, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="float32")
     assert rate == processor.feature_extractor.sampling_rate
     classify = pipeline("zero-shot-audio-classification", model=str(output))
-    best = classify(np.asarray(wave), candidate_labels=list(CLASS_NAMES), hypothesis_template=TEMPLATES[1])[:3]
+    best = classify(wave, candidate_labels=list(CLASS_NAMES), hypothesis_template=TEMPLATES[1])[:3]
     answers = ", ".join(f"{answer['label']} {answer['score']:.1%}" for answer in best)
     say(f"A dial tone never heard before, in truth «{CLASS_NAMES[row['label']]}»: {answers}")
     say(f"The picture: {picture}   ({time.monotonic() - started:.0f} s in all)")
@@ -73,8 +70,6 @@ def plot_matrix(embeds: Mapping[str, torch.Tensor], labels: Mapping[str, torch.T
         The path.
     """
     from matplotlib.figure import Figure
-
-    from .evaluation import retrieval_by_class
 
     names = list(embeds)
     centres = {}

@@ -162,8 +162,10 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
 
     def _waveform(self, item: Any, sampling_rate: int | None) -> torch.Tensor:
         """Bring one sound to one channel at the extractor's rate: float32 of shape `(samples,)`, at least a frame."""
-        # What has `get_all_samples` is torchcodec's decoder, as which `datasets` gives audio columns.
-        if is_reference(item) or hasattr(item, "get_all_samples"):
+        # What has `get_all_samples` is torchcodec's decoder, as which `datasets` gives audio columns. A decoded sound
+        # may name the file that it is from.
+        is_decoded = isinstance(item, Mapping) and item.get("array") is not None
+        if not is_decoded and (is_reference(item) or hasattr(item, "get_all_samples")):
             array, rate = load_audio(item)
         elif isinstance(item, Mapping):
             if "array" not in item or "sampling_rate" not in item:

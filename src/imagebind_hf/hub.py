@@ -39,6 +39,7 @@ def save_with_code(folder: str | Path, model: ImageBindModel, processor: ImageBi
         processor: The processor.
     """
     before = {cls: cls.__dict__.get("_auto_class") for cls in _AUTO_CLASSES}
+    auto_map = getattr(model.config, "auto_map", None)
     try:
         for cls, auto_class in _AUTO_CLASSES.items():
             cls.register_for_auto_class(auto_class)
@@ -48,7 +49,9 @@ def save_with_code(folder: str | Path, model: ImageBindModel, processor: ImageBi
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
     finally:
-        del model.config.auto_map
+        model.config.auto_map = auto_map
+        if auto_map is None:
+            del model.config.auto_map
         for cls, auto_class in before.items():
             cls._auto_class = auto_class
 

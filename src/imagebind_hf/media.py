@@ -14,11 +14,13 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
 import numpy as np
 from PIL import Image, ImageOps
+
+from .containers import check_complete, mp3_tells_length
 
 # Samples of all channels together that are read from one file, 1 GiB of float32: 4.6 hours of 16 kHz mono.
 MAX_AUDIO_SAMPLES = 2**28
@@ -27,8 +29,6 @@ MAX_IMAGE_PIXELS = 89_478_485
 # Bytes of one download, 1 GiB, and seconds that a server may be silent.
 MAX_DOWNLOAD = 2**30
 DOWNLOAD_TIMEOUT = 30.0
-# RIFF sizes from here on mean that the writer, a pipe, did not know them (ffmpeg, SoX).
-RIFF_SIZE_UNKNOWN = 0x7FFF0000
 
 
 def describe(item: Any) -> str:
@@ -134,12 +134,12 @@ def _read_audio(item: Any, max_samples: int) -> tuple[np.ndarray, int]:
 
     source = _open(item)
     try:
-        _check_complete(source)
+        check_complete(source)
         with soundfile.SoundFile(source) as file:
             if file.frames * file.channels > max_samples:
                 raise ValueError(f"it claims {file.frames} samples of {file.channels} channels, more than are read")
             waveform = file.read(dtype="float32", always_2d=True)
-            if len(waveform) < file.frames and (file.format != "MP3" or _mp3_tells_length(source)):
+            if len(waveform) < file.frames and (file.format != "MP3" or mp3_tells_length(source)):
                 raise ValueError(f"it is cut short: {len(waveform)} of {file.frames} samples are there")
             return waveform.T, file.samplerate
     # soundfile raises a TypeError for a file without a header that it knows.
@@ -220,7 +220,7 @@ def open_video(item: Any) -> Video:
         if hasattr(item, "get_frames_at"):
             return _torchcodec_video(item, item)
         source = _open(item)
-        _check_complete(source)
+        check_complete(source)
         return _decoder()(source, item)
     except ImportError:
         raise
@@ -345,61 +345,3 @@ def _rewound(source: str | io.BytesIO) -> str | io.BytesIO:
     if not isinstance(source, str):
         source.seek(0)
     return source
-
-
-def _check_complete(source: str | io.BytesIO) -> None:
-    """Raise a ValueError for a WAV, AVI, AIFF, Ogg or MP4 file that ends too early: decoders would pass over that."""
-    if isinstance(source, str):
-        with open(source, "rb") as file:
-            missing = _missing_bytes(file)
-    else:
-        missing = _missing_bytes(source)
-        source.seek(0)
-    if missing > 0:
-        raise ValueError(f"it is cut short: {missing} bytes are missing")
-
-
-def _missing_bytes(file: BinaryIO) -> int:
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    head = file.read(12)
-    if head[:4] == b"OggS":
-        # Pages of up to 64 KiB: a header of 27 bytes, of which the last counts the lengths that follow, then the data.
-        file.seek(max(size - 2**16, 0))
-        _, found, page = file.read().rpartition(b"OggS")
-        page = found + page
-        lengths = page[27 : 27 + page[26]] if len(page) > 26 else b""
-        return 27 + len(lengths) + sum(lengths) - len(page) if found else 0
-    riff = head[:4] in (b"RIFF", b"FORM")
-    order = "big" if head[:4] == b"FORM" else "little"
-    if not riff and head[4:8] != b"ftyp":
-        return 0
-    position = 12 if riff else 0
-    # Both formats are chains of pieces, each with a name of four letters and a length.
-    for _ in range(1000):
-        file.seek(position)
-        first, second = file.read(4), file.read(4)
-        if len(second) < 4:
-            return 0
-        if riff:
-            name, end = first, position + 8 + int.from_bytes(second, order)
-            known = end - position < RIFF_SIZE_UNKNOWN
-            position = end + end % 2
-        else:
-            length = int.from_bytes(first, "big")
-            length = int.from_bytes(file.read(8), "big") if length == 1 else length
-            name, end, known = second, position + length, length >= 8
-            position = end
-        if not known:
-            return 0
-        if name in (b"data", b"LIST", b"SSND", b"mdat", b"moov") and end > size:
-            return end - size
-    return 0
-
-
-def _mp3_tells_length(source: str | io.BytesIO) -> bool:
-    """Tell whether an MP3 file says how long it is: if not, soundfile guesses from its size, tags and all."""
-    data = source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes()
-    # The length of a tag before the first frame has seven bits in a byte.
-    tag = 10 + sum(byte << 7 * place for place, byte in enumerate(data[9:5:-1])) if data[:3] == b"ID3" else 0
-    return any(name in data[tag : tag + 200] for name in (b"Xing", b"Info", b"VBRI"))

@@ -65,7 +65,12 @@ _KNOWN_ARGUMENTS = {
     *(name for kind in (TextKwargs, ImagesKwargs, VideosKwargs, AudioKwargs) for name in kind.__annotations__),
 }
 # Inputs that ProcessorMixin does not know, by the argument of `__call__`.
-_OWN = {"depth": "depth_image_processor", "thermal": "thermal_image_processor", "imu": "imu_feature_extractor"}
+_OWN = {name: _PART_OF[name] for name in ("depth", "thermal", "imu")}
+
+
+def processor_argument(modality: str) -> str:
+    """Return the argument of [`ImageBindProcessor`] for a modality: `images`, `videos`, or its own name."""
+    return {"image": "images", "video": "videos"}.get(modality, modality)
 
 
 class ImageBindProcessorKwargs(ProcessingKwargs, total=False):

@@ -11,9 +11,6 @@ from typing import Any
 
 from sentence_transformers.sentence_transformer.modules import Transformer
 
-# Modalities that sentence-transformers does not know; an input is `{modality: item}`.
-_OWN_MODALITIES = ("depth", "thermal", "imu")
-
 
 class ImageBindTransformer(Transformer):
     r"""sentence-transformers' `Transformer`, which also takes `{"depth": …}`, `{"thermal": …}` and `{"imu": …}`.
@@ -28,17 +25,22 @@ class ImageBindTransformer(Transformer):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        for modality in _OWN_MODALITIES:
-            if modality in self.model.config.modalities:
-                self.modality_config[modality] = {
-                    "method": f"get_{modality}_features",
-                    "method_output_name": "pooler_output",
-                }
+        # What the model has a method for and sentence-transformers does not know; an input is `{modality: item}`.
+        self.own_modalities = {
+            modality
+            for modality in self.model.inputs
+            if modality not in self.modality_config and hasattr(self.model, f"get_{modality}_features")
+        }
+        for modality in self.own_modalities:
+            self.modality_config[modality] = {
+                "method": f"get_{modality}_features",
+                "method_output_name": "pooler_output",
+            }
 
     def get_config_dict(self) -> dict[str, Any]:
         """Return what is saved: without this module's modalities, which loading adds again."""
         config = super().get_config_dict()
-        known = {name: value for name, value in config["modality_config"].items() if name not in _OWN_MODALITIES}
+        known = {name: value for name, value in config["modality_config"].items() if name not in self.own_modalities}
         return {**config, "modality_config": known}
 
     def preprocess(self, inputs: Sequence[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -48,7 +50,7 @@ class ImageBindTransformer(Transformer):
             ValueError: If modalities of this module are mixed with others, or the model has no tower for them.
         """
         keys = {next(iter(item)) if isinstance(item, dict) and len(item) == 1 else None for item in inputs}
-        if not keys & set(_OWN_MODALITIES):
+        if not keys & self.own_modalities:
             return super().preprocess(inputs, *args, **kwargs)
         if len(keys) > 1:
             raise ValueError(f"A batch is of one modality, got {sorted(map(str, keys))}.")

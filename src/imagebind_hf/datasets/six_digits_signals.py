@@ -5,12 +5,12 @@
 import io
 
 import numpy as np
+from scipy import constants
 from scipy.ndimage import affine_transform, gaussian_filter, gaussian_filter1d
 
 SIDE = 64  # pixels
 AUDIO_RATE = 16_000  # Hz
 IMU_RATE, IMU_SAMPLES = 200, 2000  # Hz; 10 s
-GRAVITY = 9.80665  # m/s²
 
 # Frequencies of the keys of a telephone (ITU-T Q.23), in Hz.
 _ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477)
@@ -137,7 +137,7 @@ def write_in_air(digit: int, rng: np.random.Generator) -> np.ndarray:
 
     # The phone stands upright, leaning a little; the wrist turns with the movement.
     pitch, roll = np.deg2rad(rng.uniform(-12, 12, size=2))
-    gravity = GRAVITY * np.array([np.sin(roll), np.cos(roll) * np.cos(pitch), np.sin(pitch)])
+    gravity = constants.g * np.array([np.sin(roll), np.cos(roll) * np.cos(pitch), np.sin(pitch)])
     accel = np.stack([*acceleration, np.zeros(IMU_SAMPLES)]) + gravity[:, None]
     turn = rng.uniform(1.2, 2.0)  # rad/m
     gyro = np.stack([-turn * velocity[1], turn * velocity[0], 0.3 * turn * (velocity[0] - velocity[1])])

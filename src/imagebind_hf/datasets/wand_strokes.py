@@ -4,9 +4,8 @@
 
 import datasets
 import numpy as np
+from scipy import constants
 from scipy.ndimage import gaussian_filter1d
-
-GRAVITY = 9.80665  # m/s², standard gravity
 
 
 def stroke_to_imu(
@@ -49,8 +48,8 @@ def stroke_to_imu(
     yaw_rate, pitch_rate = np.gradient(yaw, 1 / sampling_rate), np.gradient(pitch, 1 / sampling_rate)
     acceleration = [
         arm * np.gradient(yaw_rate, 1 / sampling_rate),
-        arm * np.gradient(pitch_rate, 1 / sampling_rate) + GRAVITY * np.cos(pitch),
-        GRAVITY * np.sin(pitch),
+        arm * np.gradient(pitch_rate, 1 / sampling_rate) + constants.g * np.cos(pitch),
+        constants.g * np.sin(pitch),
     ]
     gyroscope = [pitch_rate, yaw_rate, np.zeros(length)]
     signal = np.zeros((6, num_samples), dtype=np.float32)

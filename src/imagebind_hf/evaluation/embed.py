@@ -10,9 +10,7 @@ from tqdm.auto import tqdm
 from transformers import BatchFeature, ProcessorMixin
 
 from ..modeling_imagebind import ImageBindModel, input_name
-
-# The processor's argument, where it is not the modality's name.
-PROCESSOR_ARGUMENTS = {"image": "images", "video": "videos"}
+from ..processing_imagebind import processor_argument
 
 
 @torch.inference_mode()
@@ -46,7 +44,6 @@ def embed_dataset(
         raise ValueError(f"The data set has no column {modality!r} or {column!r}: {dataset.column_names}.")
     if not len(dataset):
         raise ValueError("The data set is empty.")
-    argument = PROCESSOR_ARGUMENTS.get(modality, modality)
     dataset = dataset.select_columns([column])
     if column != modality:
         dataset = dataset.with_format("torch")
@@ -54,7 +51,7 @@ def embed_dataset(
     for start in tqdm(range(0, len(dataset), batch_size), desc=f"Embedding {modality}", disable=not progress):
         values = dataset[start : start + batch_size][column]
         if column == modality:
-            inputs = processor(**{argument: list(values)}, return_tensors="pt")
+            inputs = processor(**{processor_argument(modality): list(values)}, return_tensors="pt")
         else:
             inputs = BatchFeature({column: values})
         output = model(**inputs.to(model.device, model.dtype))

@@ -13,7 +13,12 @@ from PIL import Image
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from ..image_arrays import channels_first
+
 Transforms = Sequence[Mapping[str, Any]]
+_TRANSFORMS = {
+    name: getattr(module, name) for module in (torchaudio.transforms, v2) for name in dir(module) if name[0].isupper()
+}
 
 
 class Augmentation:
@@ -73,11 +78,10 @@ def _planes(picture: Any) -> torch.Tensor:
     if isinstance(picture, Image.Image):
         is_plain = picture.mode in ("RGB", "L", "F") or picture.mode.startswith("I")
         picture = np.asarray(picture if is_plain else picture.convert("RGB"))
-    if isinstance(picture, np.ndarray):
-        picture = torch.from_numpy(picture.astype(np.int32) if picture.dtype == np.uint16 else picture.copy())
-    if picture.ndim == 2:
-        return picture[None]
-    return picture.permute(2, 0, 1) if picture.shape[-1] in (1, 3, 4) and picture.shape[0] not in (1, 3) else picture
+    planes = channels_first(picture, (1, 3, 4))
+    if isinstance(planes, np.ndarray):
+        return torch.from_numpy(planes.astype(np.int32) if planes.dtype == np.uint16 else planes.copy())
+    return planes
 
 
 def build_transforms(transforms: Transforms) -> v2.Compose | None:
@@ -89,23 +93,17 @@ def build_transforms(transforms: Transforms) -> v2.Compose | None:
     Raises:
         ValueError: For an unknown transform, or arguments that it does not take.
     """
-    known = {
-        name: getattr(module, name)
-        for module in (torchaudio.transforms, v2)
-        for name in dir(module)
-        if name[0].isupper()
-    }
     chain = []
     for entry in transforms:
         if not isinstance(entry, Mapping) or len(entry) != 1:
             raise ValueError(f"Expected a transform as {{name: arguments}}, got {entry!r}.")
         ((name, arguments),) = entry.items()
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3)
+        if name not in _TRANSFORMS:
+            near = difflib.get_close_matches(name, _TRANSFORMS, n=3)
             hint = f" Near ones: {near}." if near else ""
             raise ValueError(f"Neither torchvision nor torchaudio has a transform {name!r}.{hint}")
         try:
-            chain.append(known[name](**(arguments or {})))
+            chain.append(_TRANSFORMS[name](**(arguments or {})))
         except (TypeError, ValueError) as error:
             raise ValueError(f"Transform {name}: {error}") from error
     return v2.Compose(chain) if chain else None

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 from typing import Any
 
-import numpy as np
 import torch
 from datasets import Dataset, Features, List, Value, concatenate_datasets
 from datasets.fingerprint import Hasher
@@ -14,7 +13,7 @@ from transformers import ProcessorMixin
 
 from ..modeling_imagebind import ImageBindModel, input_name
 from ..sharding import modality_of
-from .data import ARRAYS, PROCESSOR_ARGUMENTS, Pairs, is_ready, stack
+from .data import ARRAYS, PairCollator, Pairs, is_ready, model_input
 
 
 def cache_image_embeds(
@@ -61,8 +60,9 @@ def cache_image_embeds(
         features["label"] = images.features["label"]
     if is_joint:
         _, example = augment(images[0][column], images[0][partner])
-        shape = _prepare(processor, pairs.modality, [example]).shape
+        shape = model_input(processor, pairs.modality, [example]).shape
         features[input_name(pairs.modality)] = ARRAYS[len(shape) - 1](shape[1:], "float32")
+    collate = PairCollator(processor)
     state = Hasher.hash([_digest(model), repr(processor), repr(augment), column, partner, seed, batch_size])
 
     def embed(columns: dict[str, list], rows: list[int], view: int) -> dict[str, Any]:
@@ -75,51 +75,38 @@ def cache_image_embeds(
                 partners = columns[partner] if is_joint else values
                 values, partners = map(list, zip(*map(augment, values, partners), strict=True))
                 if is_joint:
-                    result[input_name(pairs.modality)] = _prepare(processor, pairs.modality, partners)
-            return {**result, "image_embeds": _embed(values, column, model, processor)}
+                    result[input_name(pairs.modality)] = model_input(processor, pairs.modality, partners)
+            inputs = {name: value.to(model.device) for name, value in collate({column: values}).items()}
+            outputs = model(**inputs)
+            embeds = outputs.image_embeds if outputs.image_embeds is not None else outputs.video_embeds
+            return {**result, "image_embeds": embeds.float().cpu().numpy()}
 
-    parts = [
-        _as_arrays(images, column).map(
-            embed,
-            fn_kwargs={"view": view},
-            with_indices=True,
-            batched=True,
-            batch_size=batch_size,
-            features=features,
-            remove_columns=[name for name in images.column_names if name != "label"],
-            new_fingerprint=Hasher.hash([images._fingerprint, state, view]),
-            desc=f"Embedding images{f', view {view + 1} of {views}' if views > 1 else ''}",
-        )
-        for view in range(views)
-    ]
+    was_training = model.training
+    model.eval()
+    try:
+        parts = [
+            _as_arrays(images, column).map(
+                embed,
+                fn_kwargs={"view": view},
+                with_indices=True,
+                batched=True,
+                batch_size=batch_size,
+                features=features,
+                remove_columns=[name for name in images.column_names if name != "label"],
+                new_fingerprint=Hasher.hash([images._fingerprint, state, view]),
+                desc=f"Embedding images{f', view {view + 1} of {views}' if views > 1 else ''}",
+            )
+            for view in range(views)
+        ]
+    finally:
+        model.train(was_training)
     embedded = concatenate_datasets(parts)
     partners = embedded if is_joint else pairs.partners
     return dataclasses.replace(pairs, images=embedded, partners=partners, augment=rest, views=views)
 
 
-def _prepare(processor: ProcessorMixin, modality: str, partners: list) -> np.ndarray:
-    """Run the processor over partners."""
-    inputs = processor(**{PROCESSOR_ARGUMENTS.get(modality, modality): partners}, return_tensors="np")
-    return inputs[input_name(modality)].astype(np.float32)
-
-
 def _as_arrays(images: Dataset, column: str) -> Dataset:
     return images.with_format("numpy", columns=[column], output_all_columns=True) if is_ready(column) else images
-
-
-def _embed(values: Any, column: str, model: ImageBindModel, processor: ProcessorMixin) -> Any:
-    if column in PROCESSOR_ARGUMENTS:
-        inputs = processor(**{PROCESSOR_ARGUMENTS[column]: values}, return_tensors="pt")
-    else:
-        inputs = {column: stack(values)}
-    inputs = {name: value.to(model.device) for name, value in inputs.items()}
-    was_training = model.training
-    try:
-        outputs = model.eval()(**inputs)
-    finally:
-        model.train(was_training)
-    embeds = outputs.image_embeds if outputs.image_embeds is not None else outputs.video_embeds
-    return embeds.float().cpu().numpy()
 
 
 def _digest(model: ImageBindModel) -> str:

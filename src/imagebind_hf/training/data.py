@@ -17,12 +17,11 @@ from transformers import ProcessorMixin
 from transformers.utils import logging
 
 from ..modeling_imagebind import INPUTS, input_name
+from ..processing_imagebind import processor_argument
 from .augmentation import Augmentation
 
 logger = logging.get_logger(__name__)
 
-# The processor's argument, and the data's column, where they are not the modality's name.
-PROCESSOR_ARGUMENTS = {"image": "images", "video": "videos"}
 ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D}
 
 
@@ -53,12 +52,14 @@ class Pairs:
     by_label: bool = False
     augment: Augmentation | None = None
     views: int = 1
+    _sources: tuple[Dataset, Dataset] = field(init=False, repr=False)
     _pools: list[tuple[np.ndarray, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.partners = self.images if self.partners is None else self.partners
         self.image_column = _column(self.images, ["image", "video", "pixel_values", "image_embeds"])
         self.column = _column(self.partners, [self.modality, input_name(self.modality)])
+        self._sources = _source(self.images, self.image_column), _source(self.partners, self.column)
         self._pools = []
         if self.by_label:
             sides = [np.asarray(side.with_format(None)["label"]) for side in (self.images, self.partners)]
@@ -101,20 +102,20 @@ class Pairs:
 
     def fetch(self, rows: np.ndarray) -> dict[str, Any]:
         """Read rows (of shape `(B, 2)`) as columns: `{image column: values, modality column: values}`."""
-        images = _read(self.images, self.image_column, rows[:, 0])
-        partners = _read(self.partners, self.column, rows[:, 1])
+        images = self._sources[0][rows[:, 0].tolist()][self.image_column]
+        partners = self._sources[1][rows[:, 1].tolist()][self.column]
         if self.augment is not None:
             pairs = zip(images, partners, strict=True)
             images, partners = map(list, zip(*(self.augment(*pair) for pair in pairs), strict=True))
         return {self.image_column: images, self.column: partners}
 
 
-def _read(dataset: Dataset, column: str, rows: np.ndarray) -> Any:
-    # Other columns would be read and decoded too; arrays would come as lists of lists.
+def _source(dataset: Dataset, column: str) -> Dataset:
+    """Choose the one column: others would be read and decoded too, and arrays come as lists of lists."""
     dataset = dataset.select_columns([column])
     if column == "image_embeds" or isinstance(dataset.features[column], tuple(ARRAYS.values())):
         dataset = dataset.with_format("numpy")
-    return dataset[rows.tolist()][column]
+    return dataset
 
 
 def _column(dataset: Dataset, names: list[str]) -> str:
@@ -216,7 +217,7 @@ class PairCollator:
 
     def __call__(self, columns: dict[str, Any]) -> dict[str, torch.Tensor]:
         inputs = {name: stack(values) for name, values in columns.items() if is_ready(name)}
-        raw = {PROCESSOR_ARGUMENTS.get(n, n): list(values) for n, values in columns.items() if not is_ready(n)}
+        raw = {processor_argument(n): list(values) for n, values in columns.items() if not is_ready(n)}
         if raw:
             inputs |= self.processor(**raw, return_tensors="pt")
         return inputs
@@ -234,6 +235,12 @@ def stack(values: Any) -> torch.Tensor:
     return torch.as_tensor(values)
 
 
+def model_input(processor: ProcessorMixin, modality: str, values: list) -> np.ndarray:
+    """Run the processor over items of one modality; returns what the model reads, float32."""
+    inputs = processor(**{processor_argument(modality): values}, return_tensors="np")
+    return inputs[input_name(modality)].astype(np.float32)
+
+
 def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch_size: int = 64) -> Dataset:
     """Run the processor over a column once, instead of every epoch; `datasets` caches the result on disk.
 
@@ -249,10 +256,10 @@ def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch
     """
     if modality == "text" or modality not in INPUTS:
         return dataset
-    argument, name = PROCESSOR_ARGUMENTS.get(modality, modality), INPUTS[modality].name
+    name = input_name(modality)
 
     def process(rows: dict[str, list]) -> dict[str, np.ndarray]:
-        return {name: processor(**{argument: rows[modality]}, return_tensors="np")[name].astype(np.float32)}
+        return {name: model_input(processor, modality, rows[modality])}
 
     shape = process(dataset[:1])[name].shape[1:]
     features = Features({**dataset.features, name: ARRAYS[len(shape)](shape, "float32")})

@@ -75,11 +75,11 @@ def cached_loss(
         leaves = [value.requires_grad_() for value in (*embeds.values(), *scales.values())]
         value = loss(embeds, scales)
         gradients = torch.autograd.grad(value, leaves, allow_unused=True)
-    of_embeds = dict(zip(embeds, gradients, strict=False))
+    of_embeds = {name: gradient.split(mini_batch_size) for name, gradient in zip(embeds, gradients, strict=False)}
     of_scales = dict(zip(scales, gradients[len(embeds) :], strict=True))
 
     def replay(factor: torch.Tensor) -> None:
-        after, start = _RandomState(inputs), 0
+        after = _RandomState(inputs)
         for number, part in enumerate(parts):
             # Processes exchange gradients once, with the last part.
             is_last = number == len(parts) - 1
@@ -87,9 +87,8 @@ def cached_loss(
             with nullcontext() if is_last or not hasattr(model, "no_sync") else model.no_sync(), torch.enable_grad():
                 kept = {name: tensor for name, tensor in part.items() if name not in frozen_inputs}
                 output = model(**kept, return_logit_scales=True)
-                rows = slice(start, start + len(next(iter(part.values()))))
                 terms = [
-                    (embed.float() * of_embeds[name][rows]).sum()
+                    (embed.float() * of_embeds[name][number]).sum()
                     for name, embed in embeddings(output).items()
                     if embed.requires_grad
                 ]
@@ -99,7 +98,6 @@ def cached_loss(
                     if scale.requires_grad and of_scales.get(name) is not None
                 ]
                 (torch.stack(terms).sum() * factor).backward()
-            start = rows.stop
         after.restore()
 
     value = value.detach().requires_grad_()

@@ -24,19 +24,17 @@ def gather_with_gradient(embeds: torch.Tensor) -> torch.Tensor:
     return torch.cat(dist_nn.all_gather(embeds.contiguous()))
 
 
-class InfoNCELoss(nn.Module):
-    """Symmetric InfoNCE (paper, section 3.2, equation 1): L_{I,M} + L_{M,I}.
+class PairLoss(nn.Module):
+    """A loss of images and their partners, over the items of all processes; `compare` says which.
 
     Args:
         gather_negatives (`bool`): Compare with the items of all processes, not only this one's. Every process then
             computes the loss of the whole batch, and the average of their gradients is that of one process with it.
-        label_smoothing (`float`): Share of the target that is spread over all items.
     """
 
-    def __init__(self, gather_negatives: bool = True, label_smoothing: float = 0.0):
+    def __init__(self, gather_negatives: bool = True):
         super().__init__()
         self.gather_negatives = gather_negatives
-        self.label_smoothing = label_smoothing
 
     def forward(
         self, image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
@@ -53,30 +51,46 @@ class InfoNCELoss(nn.Module):
         """
         if self.gather_negatives:
             image_embeds, embeds = gather_with_gradient(image_embeds), gather_with_gradient(embeds)
+        check_pairs(image_embeds, embeds)
         # In float32 whatever the autocast: exponentials of large logits.
-        return contrastive_loss(image_embeds.float(), embeds.float(), logit_scale, self.label_smoothing)
+        return self.compare(image_embeds.float(), embeds.float(), logit_scale)
 
 
-class SigLIPLoss(nn.Module):
+class InfoNCELoss(PairLoss):
+    """Symmetric InfoNCE (paper, section 3.2, equation 1): L_{I,M} + L_{M,I}.
+
+    Args:
+        gather_negatives (`bool`): See [`PairLoss`].
+        label_smoothing (`float`): Share of the target that is spread over all items.
+    """
+
+    def __init__(self, gather_negatives: bool = True, label_smoothing: float = 0.0):
+        super().__init__(gather_negatives)
+        self.label_smoothing = label_smoothing
+
+    def compare(
+        self, image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
+    ) -> torch.Tensor:
+        """Compute the loss of all pairs."""
+        return contrastive_loss(image_embeds, embeds, logit_scale, self.label_smoothing)
+
+
+class SigLIPLoss(PairLoss):
     """Pairwise sigmoid loss (Zhai et al. 2023, arXiv 2303.15343, algorithm 1): every pair is a yes or a no of its own.
 
     Args:
-        gather_negatives (`bool`): As for [`InfoNCELoss`].
+        gather_negatives (`bool`): See [`PairLoss`].
         bias (`float`): Added to all logits: most pairs do not match. -10 is where the authors start; here it is fixed.
     """
 
     def __init__(self, gather_negatives: bool = True, bias: float = -10.0):
-        super().__init__()
-        self.gather_negatives = gather_negatives
+        super().__init__(gather_negatives)
         self.bias = bias
 
-    def forward(
+    def compare(
         self, image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
     ) -> torch.Tensor:
-        """Compute the loss; arguments and errors as for [`InfoNCELoss`]."""
-        if self.gather_negatives:
-            image_embeds, embeds = gather_with_gradient(image_embeds), gather_with_gradient(embeds)
-        check_pairs(image_embeds, embeds)
-        logits = logit_scale * image_embeds.float() @ embeds.float().t() + self.bias
+        """Compute the loss of all pairs."""
+        logits = logit_scale * image_embeds @ embeds.t() + self.bias
         signs = 2 * torch.eye(len(logits), device=logits.device) - 1
         return -nn.functional.logsigmoid(signs * logits).sum() / len(logits)

@@ -18,7 +18,6 @@ from transformers.trainer import TRAINER_STATE_NAME, rotate_checkpoints
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, seed_worker
 
 from ..modeling_imagebind import ImageBindModel
-from ..sharding import modality_of
 from .arguments import ImageBindTrainingArguments
 from .cache import cache_image_embeds
 from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
@@ -90,6 +89,8 @@ class ImageBindTrainer(Trainer):
                     for name, kind in pairs.items()
                 }
         self.loss = InfoNCELoss(args.gather_negatives) if loss is None else loss
+        self.frozen_inputs = {spec.name for spec in model.inputs.values() if spec.tower not in trained}
+        self.frozen_inputs.add("image_embeds")
         self._staging: str | None = None
         super().__init__(
             model=model,
@@ -132,8 +133,7 @@ class ImageBindTrainer(Trainer):
         """Embed a batch of pairs and compare the two sides."""
         size = self.args.mini_batch_size
         if size is not None and model.training and not return_outputs:
-            frozen = self._frozen_inputs(model)
-            return cached_loss(model, inputs, size, self._compare, frozen)
+            return cached_loss(model, inputs, size, self._compare, self.frozen_inputs)
         # The scale comes out of forward with the embeddings, so that DDP sees all that the loss uses.
         outputs = model(**inputs, return_logit_scales=True)
         loss = self._compare(embeddings(outputs), outputs.logit_scales)
@@ -145,15 +145,6 @@ class ImageBindTrainer(Trainer):
             self.loss(embeds[anchor], value, logit_scales[name]) for name, value in embeds.items() if name != anchor
         ]
         return torch.stack(losses).sum()
-
-    def _frozen_inputs(self, model: nn.Module) -> list[str]:
-        """Return the names of the inputs that only frozen towers read."""
-        model = self.accelerator.unwrap_model(model)
-        return [
-            spec.name
-            for spec in model.inputs.values()
-            if not any(p.requires_grad for name, p in model.named_parameters() if modality_of(name) == spec.tower)
-        ] + ["image_embeds"]
 
     def _get_output_dir(self, trial: Any) -> str:
         return self._staging or super()._get_output_dir(trial)
@@ -173,23 +164,24 @@ class ImageBindTrainer(Trainer):
         finally:
             self._staging = None
         self.accelerator.wait_for_everyone()
-        if not self.args.should_save:
-            return
         best = f"{PREFIX_CHECKPOINT_DIR}-{self.state.best_global_step}"
         if best == name or (run_dir / best).is_dir():
+            # In every process: the base class took it for a folder of the staging.
             self.state.best_model_checkpoint = str(run_dir / best)
+        if self.args.should_save:
             self.state.save_to_json(str(staging / name / TRAINER_STATE_NAME))
-        if (run_dir / name).is_dir():
-            # Of an earlier run: moved away first, because a folder cannot replace another at once.
-            (run_dir / name).replace(staging / "replaced")
-        (staging / name).replace(run_dir / name)
-        shutil.rmtree(staging, ignore_errors=True)
-        rotate_checkpoints(
-            output_dir=str(run_dir),
-            save_total_limit=self.args.save_total_limit,
-            best_model_checkpoint=self.state.best_model_checkpoint,
-            use_mtime=True,
-        )
+            if (run_dir / name).is_dir():
+                # Of an earlier run: moved away first, because a folder cannot replace another at once.
+                (run_dir / name).replace(staging / "replaced")
+            (staging / name).replace(run_dir / name)
+            shutil.rmtree(staging, ignore_errors=True)
+            rotate_checkpoints(
+                output_dir=str(run_dir),
+                save_total_limit=self.args.save_total_limit,
+                best_model_checkpoint=self.state.best_model_checkpoint,
+                use_mtime=True,
+            )
+        self.accelerator.wait_for_everyone()
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Return the parameters with weight decay: matrices, without embeddings and the attention's extra keys."""

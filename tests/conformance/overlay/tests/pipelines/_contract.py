@@ -24,9 +24,6 @@ def _parts(tokenizer=None, image_processor=None, feature_extractor=None, process
 class ContractTests:
     task = None
 
-    def examples(self):
-        raise NotImplementedError
-
     def call_kwargs(self):
         return {}
 
