@@ -57,7 +57,9 @@ def train(
 
     import yaml
 
-    from .training.recipe import format_results, load_recipe, run_recipe
+    from .training.measure import format_results
+    from .training.recipe import load_recipe
+    from .training.run import run_recipe
 
     with _errors():
         loaded = load_recipe(recipe, overrides)

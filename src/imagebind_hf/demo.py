@@ -14,7 +14,9 @@ from transformers import AutoModel, AutoProcessor, pipeline
 
 from .datasets.six_digits import CLASS_NAMES, TEMPLATES, load_six_digits
 from .evaluation import embed_dataset, retrieval_by_class
-from .training.recipe import format_results, load_recipe, run_recipe
+from .training.measure import format_results
+from .training.recipe import load_recipe
+from .training.run import run_recipe
 
 # Classes of a pair of modalities are compared in a picture of this order.
 MODALITIES = ("image", "text", "audio", "depth", "thermal", "imu")

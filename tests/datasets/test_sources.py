@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import soundfile
-from datasets import Audio, Dataset
+from datasets import Audio, ClassLabel, Dataset, IterableDataset
+from PIL import Image
 
 from imagebind_hf.datasets.six_digits import originals
-from imagebind_hf.datasets.sources import load_source
+from imagebind_hf.datasets.sources import load_source, select_classes
 from imagebind_hf.training.recipe import SourceConfig
 
 
@@ -25,6 +26,44 @@ def test_files_columns_and_exclusion(folder):
     assert set(rows[0]["audio"]) == {"bytes", "path"}, "left for the processor to decode"
 
 
+def test_included_rows_and_a_label_of_another_name(folder):
+    source = SourceConfig(
+        data_files="rows.parquet", column="sound", include={"speaker": ["ann", "eve"]}, label="speaker"
+    )
+    rows = load_source(source, "audio", folder)
+    assert rows[:]["label"] == ["ann", "ann", "eve"] and set(rows.column_names) == {"audio", "label"}
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_classes_are_chosen_ordered_and_renamed(folder, streaming):
+    classes = {"eve": "a woman", "bob": "a man", "ann": "a woman"}
+    source = SourceConfig(
+        data_files="rows.parquet", column="sound", label="speaker", classes=classes, streaming=streaming
+    )
+    rows = load_source(source, "audio", folder)
+    assert rows.features["label"].names == ["a woman", "a man"]
+    assert [row["label"] for row in rows] == [0, 1, 0, 0]
+    assert isinstance(rows, IterableDataset) == streaming
+
+
+def test_classes_of_class_labels(folder):
+    rows = Dataset.from_dict({"label": [0, 1, 2, 1]}).cast_column("label", ClassLabel(names=["cat", "dog", "cow"]))
+    kept = select_classes(rows, ["cow", "dog"])
+    assert kept["label"][:] == [1, 0, 1] and kept.features["label"].names == ["cow", "dog"]
+    with pytest.raises(ValueError, match="no class 'cot'. Near ones: .'cow'"):
+        select_classes(rows, ["cot"])
+    with pytest.raises(ValueError, match="no column 'label'"):
+        select_classes(rows.rename_column("label", "kind"), ["cat"])
+
+
+def test_folders(folder):
+    for name in ("a", "b"):
+        (folder / "tree" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(folder / "tree" / name / "black.png")
+    rows = load_source(SourceConfig("imagefolder", data_dir="tree"), "image", folder)
+    assert len(rows) == 2 and rows.features["label"].names == ["a", "b"]
+
+
 def test_readers_are_found_by_name():
     rows = load_source(SourceConfig("six_digits", split="test", options={"modality": "thermal"}), "thermal")
     assert len(rows) == len(originals("test")[0]) and rows.column_names == ["image", "thermal", "label"]
@@ -37,6 +76,8 @@ def test_readers_are_found_by_name():
             SourceConfig(data_files=["rows.parquet", "none.parquet"]),
             r"No such files: .*none\.parquet.*say where: --data",
         ),
+        (SourceConfig("imagefolder", data_dir="forest"), "No such folder: .*forest.*--data"),
+        (SourceConfig("six_digits", streaming=True), "'six_digits' does not stream"),
         (SourceConfig(data_files="rows.parquet"), "no column 'audio', the data set has"),
         (SourceConfig(data_files="rows.parquet", column="sound", exclude={"age": [1]}), "no column 'age' to exclude"),
         (

@@ -1,10 +1,11 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 from collections import Counter
 
 import numpy as np
 import pytest
-from datasets import Dataset
+from datasets import ClassLabel, Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,3 +98,32 @@ def test_dataset_reads_a_batch_at_once():
     data = PairDataset({"audio": aligned("audio", 5), "depth": aligned("depth", 6)})
     assert len(data) == 11
     assert data.__getitems__([(1, 2, 2), (1, 4, 4)]) == {"image": [2, 4], "depth": [2, 4]}
+
+
+def test_classes_pair_by_name_where_numbers_differ():
+    images = side("image", [0, 1, 2]).cast_column("label", ClassLabel(names=["cat", "dog", "cow"]))
+    sounds = side("audio", [0, 1]).cast_column("label", ClassLabel(names=["dog", "cat"]))
+    pairs = Pairs("audio", images, sounds, by_label=True)
+    assert sorted(map(tuple, pairs.draw(np.random.default_rng(0)).tolist())) == [(0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize("replication, uses", [(1.0, [1] * 8), (1.25, [1] * 6 + [2] * 2), (3.0, [3] * 8)])
+def test_replication(replication, uses):
+    for pairs in (
+        dataclasses.replace(aligned("audio", 8), replication=replication),
+        Pairs("audio", side("image", [0] * 8), side("audio", [0] * 8), by_label=True, replication=replication),
+    ):
+        rows = pairs.draw(np.random.default_rng(0))
+        assert len(rows) == len(pairs) == sum(uses)
+        assert sorted(Counter(rows[:, 0].tolist()).values()) == uses
+    with pytest.raises(ValueError, match="replication is 0.5, expected at least 1"):
+        dataclasses.replace(aligned("audio", 8), replication=0.5)
+
+
+def test_texts_stand_in_for_images_only_where_there_are_none():
+    columns = {"text": ["a"], "imu": [0]}
+    assert Pairs("imu", Dataset.from_dict(columns)).image_column == "text"
+    assert Pairs("imu", Dataset.from_dict({**columns, "image": [0]})).image_column == "image"
+    assert Pairs("text", Dataset.from_dict({"text": ["a"], "image": [0]})).image_column == "image"
+    with pytest.raises(ValueError, match="Expected one of the columns"):
+        Pairs("text", Dataset.from_dict({"text": ["a"]}))

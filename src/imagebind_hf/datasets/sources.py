@@ -2,26 +2,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sources of rows: this package's readers by name, and whatever `datasets.load_dataset` takes."""
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import datasets
+from datasets import ClassLabel, Features, Value
 
+from .motion import load_motion
 from .six_digits import load_six_digits
 from .wand_strokes import load_wand_strokes
 
 if TYPE_CHECKING:
     from ..training.recipe import SourceConfig
 
-# Called with `split`, `data_files` (absolute, where there are any) and the source's options.
+Rows = datasets.Dataset | datasets.IterableDataset
+
+# Called with `split`, `data_files` or `data_dir` (absolute, where the source has them) and the source's options.
 READERS: dict[str, Callable[..., datasets.Dataset]] = {
+    "motion": load_motion,
     "six_digits": load_six_digits,
     "wand_strokes": load_wand_strokes,
 }
 
 
-def load_source(source: "SourceConfig", name: str, data: str | Path | None = None) -> datasets.Dataset:
+def load_source(source: "SourceConfig", name: str, data: str | Path | None = None) -> Rows:
     """Load rows, with the wanted column under a given name.
 
     Audio is left undecoded: the processor decodes it, without the codecs that `datasets` asks for.
@@ -29,33 +35,93 @@ def load_source(source: "SourceConfig", name: str, data: str | Path | None = Non
     Args:
         source: What to load.
         name: What the column shall be called.
-        data: Folder that `data_files` are relative to.
+        data: Folder that `data_files` and `data_dir` are relative to.
 
     Raises:
-        ValueError: If files or the column are missing, or nothing is left.
+        ValueError: If files, columns or classes are missing, nothing is left, or a reader shall stream.
     """
     arguments = dict(source.options)
     if source.data_files is not None:
         arguments["data_files"] = _files(source.data_files, data)
+    if source.data_dir is not None:
+        arguments["data_dir"] = _folder(source.data_dir, data)
     if source.dataset in READERS:
-        dataset = READERS[source.dataset](split=source.split, **arguments)
+        if source.streaming:
+            raise ValueError(f"The reader {source.dataset!r} does not stream; set streaming to false.")
+        rows = READERS[source.dataset](split=source.split, **arguments)
     else:
         # Files of one source are one split, whatever its name.
         split = "train" if source.data_files is not None else source.split
-        dataset = datasets.load_dataset(source.dataset, split=split, **arguments)
+        rows = datasets.load_dataset(source.dataset, split=split, streaming=source.streaming, **arguments)
+    if rows.column_names is None:
+        rows = rows._resolve_features()
     column = source.column or name
-    if column not in dataset.column_names:
-        raise ValueError(f"{source.dataset}: no column {column!r}, the data set has {dataset.column_names}.")
-    if isinstance(dataset.features[column], datasets.Audio):
-        dataset = dataset.cast_column(column, datasets.Audio(decode=False))
-    for key, values in source.exclude.items():
-        if key not in dataset.column_names:
-            raise ValueError(f"{source.dataset}: no column {key!r} to exclude by: {dataset.column_names}.")
-        keep = [row for row, value in enumerate(dataset[key]) if value not in values]
-        dataset = dataset.select(keep)
-    if not len(dataset):
-        raise ValueError(f"{source.dataset}: no rows (split {source.split!r}, exclude {source.exclude}).")
-    return dataset if column == name else dataset.rename_column(column, name)
+    where = source.dataset
+    _check_column(rows, column, where)
+    if isinstance(rows.features[column], datasets.Audio):
+        rows = rows.cast_column(column, datasets.Audio(decode=False))
+        # As what it is stored as: writing the feature itself asks for codecs too.
+        rows = rows.cast_column(column, {"bytes": Value("binary"), "path": Value("string")})
+    for purpose, conditions in (("include", source.include), ("exclude", source.exclude)):
+        for key, values in conditions.items():
+            _check_column(rows, key, where, f" to {purpose} by")
+            rows = rows.filter(_IsIn(values, purpose == "include"), input_columns=key)
+    if source.label is not None:
+        _check_column(rows, source.label, where)
+        if "label" in rows.column_names and source.label != "label":
+            rows = rows.remove_columns("label")
+        rows = rows.rename_column(source.label, "label")
+    if source.classes is not None:
+        rows = select_classes(rows, source.classes)
+    if isinstance(rows, datasets.Dataset) and not len(rows):
+        raise ValueError(
+            f"{where}: no rows (split {source.split!r}, include {source.include}, exclude {source.exclude}, "
+            f"classes {source.classes})."
+        )
+    return rows if column == name else rows.rename_column(column, name)
+
+
+def select_classes(rows: Rows, classes: Sequence[str] | Mapping[str, str]) -> Rows:
+    """Keep the rows of some classes, in a new order and under new names.
+
+    Args:
+        rows: Data set with a column `label`: a `ClassLabel`, or names.
+        classes: The classes; `{class: new name}` to rename. Classes of one new name become one.
+
+    Raises:
+        ValueError: If there is no such column or class.
+    """
+    _check_column(rows, "label", "classes")
+    renamed = dict(classes) if isinstance(classes, Mapping) else {name: name for name in classes}
+    names = list(dict.fromkeys(renamed.values()))
+    feature = rows.features["label"]
+    known = feature.names if isinstance(feature, ClassLabel) else None
+    for name in renamed if known is not None else ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3)
+            raise ValueError(f"There is no class {name!r}. " + (f"Near ones: {near}." if near else f"Known: {known}."))
+    number = {known.index(name) if known is not None else name: names.index(new) for name, new in renamed.items()}
+    rows = rows.filter(_IsIn(list(number), True), input_columns="label")
+    return rows.map(
+        lambda label: {"label": number[label]},
+        input_columns="label",
+        features=Features({**rows.features, "label": ClassLabel(names=names)}),
+    )
+
+
+class _IsIn:
+    """A condition on a column; a class, so that `datasets` knows the same one again."""
+
+    def __init__(self, values: Sequence, wanted: bool):
+        self.values, self.wanted = list(values), wanted
+
+    def __call__(self, value: object) -> bool:
+        return (value in self.values) == self.wanted
+
+
+def _check_column(rows: Rows, column: str, where: str, purpose: str = "") -> None:
+    if column not in rows.column_names:
+        raise ValueError(f"{where}: no column {column!r}{purpose}, the data set has {rows.column_names}.")
 
 
 def _files(files: str | list[str], data: str | Path | None) -> list[str]:
@@ -64,3 +130,10 @@ def _files(files: str | list[str], data: str | Path | None) -> list[str]:
     if missing:
         raise ValueError(f"No such files: {missing}. They are looked for in {str(data or '.')!r}; say where: --data.")
     return [str(path) for path in paths]
+
+
+def _folder(folder: str, data: str | Path | None) -> str:
+    path = Path(data or ".") / folder
+    if not path.is_dir():
+        raise ValueError(f"No such folder: {str(path)!r}. Say where the data are: --data.")
+    return str(path)

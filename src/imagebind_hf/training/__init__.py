@@ -6,7 +6,9 @@ from .arguments import ImageBindTrainingArguments
 from .augmentation import Augmentation
 from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
 from .losses import InfoNCELoss, SigLIPLoss, gather_with_gradient
+from .streaming import PairStream
 from .trainer import ImageBindTrainer
+from .validation import ValidationSet
 
 __all__ = [
     "Augmentation",
@@ -16,7 +18,9 @@ __all__ = [
     "PairBatchSampler",
     "PairCollator",
     "PairDataset",
+    "PairStream",
     "Pairs",
     "SigLIPLoss",
+    "ValidationSet",
     "gather_with_gradient",
 ]

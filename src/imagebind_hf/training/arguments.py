@@ -3,6 +3,7 @@
 """Arguments of [`ImageBindTrainer`]."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from transformers import TrainingArguments
 
@@ -21,7 +22,16 @@ class ImageBindTrainingArguments(TrainingArguments):
             gradients are those of the whole batch, in the memory of a part, for a second forward pass (GradCache).
         cache_frozen_embeddings (`int`): Embed all images once before training, in so many differently augmented views,
             instead of in every epoch; 0 for no cache. Only for a frozen vision tower.
+        lora (`dict`, *optional*): Arguments of [`~peft.LoraConfig`], `{}` for its defaults: adapters on the trained
+            towers train, and nothing else.
+        trained_layers (`int`, *optional*): Of the trained towers, only so many last layers train, with the norm, the
+            projection and the scale that follow. By default all do.
+        layer_decay (`float`): Factor of the learning rate from each layer to the one below it.
+        stream_buffer_size (`int`): Rows of a stream are drawn at random from so many.
     """
+
+    # Given on a command line, these are JSON.
+    _VALID_DICT_FIELDS = [*TrainingArguments._VALID_DICT_FIELDS, "lora"]
 
     trained_modalities: list[str] | None = field(
         default=None, metadata={"help": "Towers that train. Default: those in the data, without vision and text."}
@@ -36,6 +46,14 @@ class ImageBindTrainingArguments(TrainingArguments):
     cache_frozen_embeddings: int = field(
         default=0, metadata={"help": "Embed images once, in so many augmented views. Default: in every epoch."}
     )
+    lora: dict[str, Any] | str | None = field(
+        default=None, metadata={"help": "Train LoRA adapters: arguments of peft.LoraConfig."}
+    )
+    trained_layers: int | None = field(
+        default=None, metadata={"help": "Last layers of the trained towers that train. Default: all."}
+    )
+    layer_decay: float = field(default=1.0, metadata={"help": "Factor of the learning rate per layer downwards."})
+    stream_buffer_size: int = field(default=1000, metadata={"help": "Rows that a stream is shuffled among."})
     # The paper's optimiser (appendix B): AdamW with betas .9 and .95, cosine after warm-up, gradients clipped at 1.
     adam_beta2: float = field(default=0.95, metadata={"help": "Beta2 of AdamW."})
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "Learning rate schedule."})
@@ -53,3 +71,11 @@ class ImageBindTrainingArguments(TrainingArguments):
             raise ValueError(f"mini_batch_size is {self.mini_batch_size}, expected at least 1.")
         if self.cache_frozen_embeddings < 0:
             raise ValueError(f"cache_frozen_embeddings is {self.cache_frozen_embeddings}, expected 0 or more.")
+        if self.lora is not None and not isinstance(self.lora, dict):
+            raise ValueError(f"lora is {self.lora!r}, expected arguments of peft.LoraConfig as a mapping.")
+        if self.trained_layers is not None and (self.lora is not None or self.trained_layers < 0):
+            raise ValueError(f"trained_layers is {self.trained_layers}: expected 0 or more, and no lora.")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"layer_decay is {self.layer_decay}, expected more than 0 and at most 1.")
+        if self.stream_buffer_size < 1:
+            raise ValueError(f"stream_buffer_size is {self.stream_buffer_size}, expected at least 1.")

@@ -42,11 +42,14 @@ def cache_image_embeds(
         without a cache would see, where nothing is augmented.
 
     Raises:
-        ValueError: If there is less than one view, or pairs that are augmented jointly lie in two data sets.
+        ValueError: If there is less than one view, pairs are a stream, or those that are augmented jointly lie in two
+            data sets.
     """
     if views < 1:
         raise ValueError(f"Got {views} views, expected at least 1.")
-    if pairs.image_column == "image_embeds":
+    if pairs.is_stream:
+        raise ValueError(f"Pairs of {pairs.modality}: the images of a stream cannot be embedded once for all epochs.")
+    if pairs.image_column in ("image_embeds", "text"):
         return pairs
     augment, rest = (None, None) if pairs.augment is None else pairs.augment.split()
     views = views if augment is not None else 1

@@ -6,13 +6,14 @@ A batch holds one kind of pair. Which rows pair up is decided by the batch sampl
 so that a resumed run sees what an uninterrupted one would.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Array2D, Array3D, Array4D, Dataset, Features
+from datasets import Array2D, Array3D, Array4D, Dataset, Features, IterableDataset
 from transformers import ProcessorMixin
 from transformers.utils import logging
 
@@ -22,6 +23,8 @@ from .augmentation import Augmentation
 
 logger = logging.get_logger(__name__)
 
+# What stands on the side of the images.
+ANCHOR_COLUMNS = ["text", "image", "video", "pixel_values", "image_embeds"]
 ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D}
 
 
@@ -35,10 +38,13 @@ class Pairs:
 
     Args:
         modality: The partner's modality.
-        images: Data set with a column `image`, `video`, `pixel_values` or `image_embeds`.
+        images: Data set with a column `image`, `video`, `pixel_values` or `image_embeds`; for what has no images,
+            `text` (the paper's text-paired baseline). A stream (`IterableDataset`) holds the partners too.
         partners: Data set with a column named as the modality, or as its model input. `images` itself by default.
-        by_label: Pair by the column `label`.
+        by_label: Pair by the column `label`: by the names of the classes where both sides have them.
         augment: What is done with every pair that is drawn.
+        replication: An epoch draws every pair so many times; of a fraction, a part of them once more. The paper
+            replicates small data sets up to 50 times (appendix).
         views: `images` holds so many views of each image: first those of all images, then the next of all. So does
             `partners` where it is `images` itself.
 
@@ -47,52 +53,72 @@ class Pairs:
     """
 
     modality: str
-    images: Dataset
+    images: Dataset | IterableDataset
     partners: Dataset | None = None
     by_label: bool = False
     augment: Augmentation | None = None
+    replication: float = 1.0
     views: int = 1
     _sources: tuple[Dataset, Dataset] = field(init=False, repr=False)
     _pools: list[tuple[np.ndarray, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.partners = self.images if self.partners is None else self.partners
-        self.image_column = _column(self.images, ["image", "video", "pixel_values", "image_embeds"])
+        self.image_column = _column(self.images, [name for name in ANCHOR_COLUMNS if name != self.modality])
         self.column = _column(self.partners, [self.modality, input_name(self.modality)])
         self._sources = _source(self.images, self.image_column), _source(self.partners, self.column)
         self._pools = []
-        if self.by_label:
-            sides = [np.asarray(side.with_format(None)["label"]) for side in (self.images, self.partners)]
-            sides[0] = sides[0][: len(sides[0]) // self.views]
-            labels = np.intersect1d(*sides)
-            alone = sorted(set(np.concatenate(sides).tolist()) - set(labels.tolist()))
-            if not len(labels):
-                raise ValueError(f"Pairs of {self.modality}: no label is on both sides, only {alone}.")
-            if alone:
-                logger.warning(f"Pairs of {self.modality}: labels {alone} are on one side only and left out.")
-            self._pools = [tuple(np.flatnonzero(side == label) for side in sides) for label in labels]
+        if self.replication < 1:
+            raise ValueError(f"Pairs of {self.modality}: replication is {self.replication}, expected at least 1.")
+        if self.is_stream:
+            if self.partners is not self.images or self.by_label:
+                raise ValueError(f"Pairs of {self.modality}: a stream holds images and partners in the same rows.")
+        elif self.by_label:
+            self._pools = self._match_labels()
         elif self.partners is not self.images and len(self.images) != len(self.partners) * self.views:
             raise ValueError(
                 f"Pairs of {self.modality}: {len(self.images) // self.views} images, {len(self.partners)} partners. "
                 "Rows must belong together, or pair them by label."
             )
 
-    def __len__(self) -> int:
-        """Return the number of pairs in an epoch."""
+    @property
+    def is_stream(self) -> bool:
+        """Whether rows come one after the other, and nobody knows how many."""
+        return isinstance(self.images, IterableDataset) or isinstance(self.partners, IterableDataset)
+
+    def _match_labels(self) -> list[tuple[np.ndarray, ...]]:
+        """Return the rows of every label that is on both sides."""
+        sides = [np.asarray(side.with_format(None)["label"]) for side in (self.images, self.partners)]
+        names = [getattr(side.features["label"], "names", None) for side in (self.images, self.partners)]
+        if all(names):
+            # Numbers of two data sets need not mean the same.
+            sides = [np.asarray(known)[side] for known, side in zip(names, sides, strict=True)]
+        sides[0] = sides[0][: len(sides[0]) // self.views]
+        labels = np.intersect1d(*sides)
+        alone = sorted(set(np.concatenate(sides).tolist()) - set(labels.tolist()))
+        if not len(labels):
+            raise ValueError(f"Pairs of {self.modality}: no label is on both sides, only {alone}.")
+        if alone:
+            logger.warning(f"Pairs of {self.modality}: labels {alone} are on one side only and left out.")
+        return [tuple(np.flatnonzero(side == label) for side in sides) for label in labels]
+
+    @property
+    def num_pairs(self) -> int:
+        """The number of different pairs, before replication."""
         if self.by_label:
             return sum(max(map(len, pools)) for pools in self._pools)
         return len(self.images) // self.views
 
+    def __len__(self) -> int:
+        """Return the number of pairs in an epoch."""
+        if self.is_stream:
+            raise TypeError(f"Pairs of {self.modality}: a stream has no length.")
+        return round(self.num_pairs * self.replication)
+
     def draw(self, generator: np.random.Generator) -> np.ndarray:
         """Return an epoch's pairs in random order: row numbers of images and partners, of shape `(len(self), 2)`."""
-        if not self.by_label:
-            rows = np.repeat(generator.permutation(len(self))[:, None], 2, axis=1)
-        else:
-            by_label = []
-            for pools in self._pools:
-                size = max(map(len, pools))
-                by_label.append(np.stack([_stretch(pool, size, generator) for pool in pools], axis=1))
-            rows = generator.permutation(np.concatenate(by_label))
+        rounds = [self._draw_once(generator) for _ in range(math.ceil(self.replication))]
+        rows = np.concatenate(rounds)[: len(self)]
         if self.views > 1:
             shift = len(self.images) // self.views * generator.integers(self.views, size=len(rows))
             rows[:, 0] += shift
@@ -100,17 +126,30 @@ class Pairs:
                 rows[:, 1] += shift
         return rows
 
+    def _draw_once(self, generator: np.random.Generator) -> np.ndarray:
+        if not self.by_label:
+            return np.repeat(generator.permutation(self.num_pairs)[:, None], 2, axis=1)
+        by_label = []
+        for pools in self._pools:
+            size = max(map(len, pools))
+            by_label.append(np.stack([_stretch(pool, size, generator) for pool in pools], axis=1))
+        return generator.permutation(np.concatenate(by_label))
+
     def fetch(self, rows: np.ndarray) -> dict[str, Any]:
         """Read rows (of shape `(B, 2)`) as columns: `{image column: values, modality column: values}`."""
         images = self._sources[0][rows[:, 0].tolist()][self.image_column]
         partners = self._sources[1][rows[:, 1].tolist()][self.column]
+        return self.augmented(images, partners)
+
+    def augmented(self, images: Any, partners: Any) -> dict[str, Any]:
+        """Transform a batch of pairs, and return it as columns."""
         if self.augment is not None:
             pairs = zip(images, partners, strict=True)
             images, partners = map(list, zip(*(self.augment(*pair) for pair in pairs), strict=True))
         return {self.image_column: images, self.column: partners}
 
 
-def _source(dataset: Dataset, column: str) -> Dataset:
+def _source(dataset: Dataset | IterableDataset, column: str) -> Dataset | IterableDataset:
     """Choose the one column: others would be read and decoded too, and arrays come as lists of lists."""
     dataset = dataset.select_columns([column])
     if column == "image_embeds" or isinstance(dataset.features[column], tuple(ARRAYS.values())):
@@ -118,7 +157,7 @@ def _source(dataset: Dataset, column: str) -> Dataset:
     return dataset
 
 
-def _column(dataset: Dataset, names: list[str]) -> str:
+def _column(dataset: Dataset | IterableDataset, names: list[str]) -> str:
     found = [name for name in names if name in dataset.column_names]
     if not found:
         raise ValueError(f"Expected one of the columns {names}, the data set has {dataset.column_names}.")

@@ -4,7 +4,8 @@
 
 import math
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME, rotate_checkpoints
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, seed_worker
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, seed_worker, speed_metrics
 
 from ..modeling_imagebind import ImageBindModel
 from .arguments import ImageBindTrainingArguments
@@ -23,6 +24,9 @@ from .cache import cache_image_embeds
 from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
 from .gradcache import cached_loss, embeddings
 from .losses import InfoNCELoss
+from .parameters import add_lora, decay_learning_rates, decay_names, keep_last_layers
+from .streaming import PairStream
+from .validation import ValidationSet
 
 
 class ImageBindTrainer(Trainer):
@@ -35,9 +39,11 @@ class ImageBindTrainer(Trainer):
         args: The arguments.
         train_dataset: By name, either [`~imagebind_hf.training.Pairs`] or, with a modality as name, a
             `datasets.Dataset` with a column `image` (or `video`, or ready `pixel_values`, or `image_embeds`) and one
-            named as the modality.
+            named as the modality. An `IterableDataset` is streamed; then kinds take turns and `max_steps` must be set.
         processing_class: The processor; saved with every checkpoint.
         loss: A module of (image embeddings, partner embeddings, logit scale); [`InfoNCELoss`] by default.
+        eval_dataset: What is measured during training, by name; see `eval_strategy`, `metric_for_best_model` and
+            `load_best_model_at_end` of the arguments.
         **kwargs: Passed on to [`~transformers.Trainer`].
 
     Raises:
@@ -59,22 +65,13 @@ class ImageBindTrainer(Trainer):
         train_dataset: Mapping[str, Pairs | Dataset],
         processing_class: ProcessorMixin,
         loss: nn.Module | None = None,
+        eval_dataset: Mapping[str, ValidationSet] | None = None,
         **kwargs: Any,
     ):
         pairs = {name: data if isinstance(data, Pairs) else Pairs(name, data) for name, data in train_dataset.items()}
         if not pairs:
             raise ValueError("train_dataset is empty: give at least one kind of pairs.")
-        towers = list(model.config.tower_configs)
-        in_data = list(dict.fromkeys(kind.modality for kind in pairs.values()))
-        trained = args.trained_modalities
-        if trained is None:
-            trained = [modality for modality in in_data if modality != "text"]
-        unknown = [modality for modality in {*in_data, *trained} if modality not in towers]
-        if unknown:
-            raise ValueError(f"The model has no towers for {sorted(unknown)}: its modalities are {towers}.")
-        if not trained:
-            raise ValueError(f"No tower trains: set trained_modalities, for instance to {in_data}.")
-        model.freeze([modality for modality in towers if modality not in trained])
+        trained = self._choose_towers(model, args, pairs)
         if args.cache_frozen_embeddings:
             if "vision" in trained:
                 raise ValueError(
@@ -92,36 +89,131 @@ class ImageBindTrainer(Trainer):
         self.frozen_inputs = {spec.name for spec in model.inputs.values() if spec.tower not in trained}
         self.frozen_inputs.add("image_embeds")
         self._staging: str | None = None
+        is_stream = any(kind.is_stream for kind in pairs.values())
+        if is_stream:
+            train_data = PairStream(
+                pairs,
+                args.train_batch_size,
+                args.world_size,
+                args.process_index,
+                args.stream_buffer_size,
+                args.seed,
+            )
+        else:
+            train_data = PairDataset(pairs)
         super().__init__(
-            model=model,
+            model=add_lora(model, trained, args.lora) if args.lora is not None else model,
             args=args,
-            train_dataset=PairDataset(pairs),
+            train_dataset=train_data,
+            eval_dataset=dict(eval_dataset) if eval_dataset else None,
             processing_class=processing_class,
             data_collator=PairCollator(processing_class),
             **kwargs,
         )
         # The loss is a mean over the batch; it is the Trainer that divides it by the accumulation steps.
         self.model_accepts_loss_kwargs = False
-        self.pair_sampler = PairBatchSampler(
-            pairs, args.train_batch_size, self.accelerator.num_processes, args.pair_sampling, args.seed
-        )
-        self.add_callback(_SetEpoch(self.pair_sampler))
+        self.pair_sampler = None
+        if not is_stream:
+            self.pair_sampler = PairBatchSampler(
+                pairs, args.train_batch_size, self.accelerator.num_processes, args.pair_sampling, args.seed
+            )
+            self.add_callback(_SetEpoch(self.pair_sampler))
         self.add_callback(_StopOnNaN())
+
+    @staticmethod
+    def _choose_towers(
+        model: ImageBindModel, args: ImageBindTrainingArguments, pairs: Mapping[str, Pairs]
+    ) -> Sequence[str]:
+        """Freeze what does not train; returns the towers that do."""
+        towers = list(model.config.tower_configs)
+        in_data = list(dict.fromkeys(kind.modality for kind in pairs.values()))
+        trained = args.trained_modalities
+        if trained is None:
+            trained = [modality for modality in in_data if modality != "text"]
+        unknown = [modality for modality in {*in_data, *trained} if modality not in towers]
+        if unknown:
+            raise ValueError(f"The model has no towers for {sorted(unknown)}: its modalities are {towers}.")
+        if not trained:
+            raise ValueError(f"No tower trains: set trained_modalities, for instance to {in_data}.")
+        model.freeze([modality for modality in towers if modality not in trained])
+        if args.trained_layers is not None:
+            keep_last_layers(model, args.trained_layers)
+        return trained
 
     def get_train_dataloader(self) -> DataLoader:
         """Return the loader of batches of pairs, each of one kind."""
         args = self.args
-        loader = DataLoader(
-            self.train_dataset,
-            batch_sampler=self.pair_sampler,
-            collate_fn=self.data_collator,
-            num_workers=args.dataloader_num_workers,
-            pin_memory=args.dataloader_pin_memory,
-            persistent_workers=args.dataloader_persistent_workers,
-            prefetch_factor=args.dataloader_prefetch_factor,
-            worker_init_fn=partial(seed_worker, num_workers=args.dataloader_num_workers, rank=args.process_index),
-        )
-        return self.accelerator.prepare(loader)
+        settings = {
+            "collate_fn": self.data_collator,
+            "num_workers": args.dataloader_num_workers,
+            "pin_memory": args.dataloader_pin_memory,
+            "persistent_workers": args.dataloader_persistent_workers,
+            "prefetch_factor": args.dataloader_prefetch_factor,
+            "worker_init_fn": partial(seed_worker, num_workers=args.dataloader_num_workers, rank=args.process_index),
+        }
+        if self.pair_sampler is None:
+            # A stream makes its batches, and divides its rows among the processes, by itself.
+            return DataLoader(self.train_dataset, batch_size=None, **settings)
+        return self.accelerator.prepare(DataLoader(self.train_dataset, batch_sampler=self.pair_sampler, **settings))
+
+    def evaluate(
+        self,
+        eval_dataset: Mapping[str, ValidationSet] | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Measure zero-shot accuracy and retrieval on held-out rows.
+
+        Args:
+            eval_dataset: What to measure on, by name; what the trainer was made with by default.
+            ignore_keys: Unused; the model's outputs are embeddings.
+            metric_key_prefix: What the names of metrics begin with.
+
+        Returns:
+            `eval_<name>_accuracy`, `eval_<name>_to_image_recall@1`, …, and `eval_mean_accuracy` over all names.
+
+        Raises:
+            ValueError: If there is nothing to measure on.
+        """
+        sets = self.eval_dataset if eval_dataset is None else eval_dataset
+        if not sets:
+            raise ValueError("Nothing to evaluate on: give eval_dataset, a ValidationSet by name.")
+        started = time.monotonic()
+        model = self.accelerator.unwrap_model(self.model)
+        was_training = model.training
+        model.eval()
+        try:
+            measured = {
+                name: each.measure(model, self.processing_class, self.accelerator, self.args.eval_batch_size)
+                for name, each in sets.items()
+            }
+        finally:
+            model.train(was_training)
+        metrics = {
+            f"{metric_key_prefix}_{name}_{metric}": value
+            for name, values in measured.items()
+            for metric, value in values.items()
+        }
+        accuracies = [values["accuracy"] for values in measured.values() if "accuracy" in values]
+        if accuracies:
+            metrics[f"{metric_key_prefix}_mean_accuracy"] = sum(accuracies) / len(accuracies)
+        rows = sum(len(each.dataset) for each in sets.values())
+        metrics.update(speed_metrics(metric_key_prefix, started, num_samples=rows))
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Make the optimiser, with a learning rate for each layer where `layer_decay` asks for it."""
+        is_new = self.optimizer is None
+        optimizer = super().create_optimizer(model)
+        if is_new and self.args.layer_decay != 1:
+            decay_learning_rates(optimizer, self.model if model is None else model, self.args.layer_decay)
+        return optimizer
+
+    def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
+        """Return the parameters with weight decay: matrices, without embeddings and the attention's extra keys."""
+        return decay_names(model)
 
     def compute_loss(
         self,
@@ -140,7 +232,7 @@ class ImageBindTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def _compare(self, embeds: Mapping[str, torch.Tensor], logit_scales: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        anchor = "image" if "image" in embeds else "video"
+        anchor = next(name for name in ("image", "video", "text") if name in embeds)
         losses = [
             self.loss(embeds[anchor], value, logit_scales[name]) for name, value in embeds.items() if name != anchor
         ]
@@ -182,14 +274,6 @@ class ImageBindTrainer(Trainer):
                 use_mtime=True,
             )
         self.accelerator.wait_for_everyone()
-
-    def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
-        """Return the parameters with weight decay: matrices, without embeddings and the attention's extra keys."""
-        return [
-            name
-            for name, parameter in model.named_parameters()
-            if name.endswith("weight") and parameter.ndim > 1 and "embedding." not in name
-        ]
 
 
 class _SetEpoch(TrainerCallback):

@@ -1,0 +1,58 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings of accelerometers and gyroscopes in parquet files, as motion for the IMU tower."""
+
+import datasets
+import numpy as np
+from datasets import Features, List, Value
+
+from ..feature_extraction_imagebind import STANDARD_GRAVITY
+
+
+def load_motion(
+    data_files: str | list[str],
+    split: str = "train",
+    accel: str = "accel",
+    gyro: str = "gyro",
+    sampling_rate: str | float = "rate",
+    accel_unit: str = "m/s^2",
+    gyro_unit: str = "rad/s",
+) -> datasets.Dataset:
+    """Read recordings as a data set with a column `imu`, which the IMU feature extractor takes.
+
+    Args:
+        data_files: Parquet file or files with a recording in a row.
+        split: Unused: a file is a split.
+        accel, gyro: Columns of the two sensors, lists of shape `(T, 3)`.
+        sampling_rate: Column of the rate, or the rate of all, in Hz.
+        accel_unit: `"m/s^2"` or `"g"`.
+        gyro_unit: `"rad/s"` or `"deg/s"`.
+
+    Returns:
+        The rows with `imu`: `accel` in m/s², `gyro` in rad/s, each `(T, 3)`, and `sampling_rate`.
+
+    Raises:
+        ValueError: If a column is missing, or a unit unknown.
+    """
+    rows = datasets.load_dataset("parquet", data_files=data_files, split="train")
+    columns = [accel, gyro, *([sampling_rate] if isinstance(sampling_rate, str) else [])]
+    missing = [column for column in columns if column not in rows.column_names]
+    if missing:
+        raise ValueError(f"No columns {missing}, the data set has {rows.column_names}.")
+    scales = {"m/s^2": 1.0, "g": STANDARD_GRAVITY}, {"rad/s": 1.0, "deg/s": np.pi / 180}
+    for unit, known in zip((accel_unit, gyro_unit), scales, strict=True):
+        if unit not in known:
+            raise ValueError(f"Unknown unit {unit!r}, expected one of {list(known)}.")
+
+    def convert(row: dict) -> dict:
+        rate = float(row[sampling_rate] if isinstance(sampling_rate, str) else sampling_rate)
+        signal = {
+            "accel": np.asarray(row[accel], dtype=np.float32) * scales[0][accel_unit],
+            "gyro": np.asarray(row[gyro], dtype=np.float32) * scales[1][gyro_unit],
+        }
+        return {"imu": {**signal, "sampling_rate": rate}}
+
+    axes = List(List(Value("float32")))
+    kept = {name: feature for name, feature in rows.features.items() if name not in columns}
+    features = Features({**kept, "imu": {"accel": axes, "gyro": axes, "sampling_rate": Value("float32")}})
+    return rows.map(convert, remove_columns=columns, features=features, desc="Motion")

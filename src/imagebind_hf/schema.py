@@ -1,0 +1,118 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Settings as YAML files: read safely, checked against dataclasses, with near names for what is unknown."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Sequence
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+
+
+def load_settings(
+    kind: type[T], path: str | Path, packaged: Traversable, overrides: Sequence[str] | None = None, what: str = "file"
+) -> T:
+    """Read settings.
+
+    Args:
+        kind: The dataclass.
+        path: A YAML file, or the name of one in `packaged`.
+        packaged: Folder of the package's own files.
+        overrides: `a.b=value` each, values as YAML; list items by number.
+        what: What such a file is called in errors.
+
+    Raises:
+        ValueError: If there is no such file, it is no valid YAML, or a key is unknown; near names are suggested.
+    """
+    file = Path(path)
+    if not file.is_file():
+        known = {
+            entry.name.removesuffix(".yaml"): entry for entry in packaged.iterdir() if entry.name.endswith(".yaml")
+        }
+        if str(path) not in known:
+            near = difflib.get_close_matches(str(path), known, n=3)
+            hint = f" Near ones: {near}." if near else ""
+            raise ValueError(f"There is no {what} {str(path)!r}: give a file, or one of {sorted(known)}.{hint}")
+        file = known[str(path)]
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for item in overrides or []:
+            key, equals, value = item.partition("=")
+            if not equals:
+                raise ValueError(f"An override: expected key=value, got {item!r}.")
+            _override(values, key, yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{str(path)!r} or an override is no valid YAML: {error}") from error
+    return build(kind, values, str(path))
+
+
+def build(kind: Any, values: Any, where: str) -> Any:
+    """Make a dataclass (also nested in lists, dicts and optionals) from plain values.
+
+    Args:
+        kind: The dataclass, or the type of a field.
+        values: What YAML gave.
+        where: What the values are, for errors.
+
+    Raises:
+        ValueError: For a key that is unknown or missing, or a value of another form.
+    """
+    if dataclasses.is_dataclass(kind):
+        _expect(dict, values, f"a mapping of {kind.__name__}", where)
+        fields = {entry.name: entry for entry in dataclasses.fields(kind)}
+        check_keys(values, list(fields), where)
+        required = [
+            name
+            for name, entry in fields.items()
+            if entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+        ]
+        missing = [name for name in required if name not in values]
+        if missing:
+            raise ValueError(f"{where}: missing {missing}.")
+        return kind(**{name: build(fields[name].type, value, f"{where}: {name}") for name, value in values.items()})
+    nested = [argument for argument in getattr(kind, "__args__", ()) if dataclasses.is_dataclass(argument)]
+    if not nested or values is None:
+        return values
+    if getattr(kind, "__origin__", None) is list:
+        _expect(list, values, "a list", where)
+        return [build(nested[0], value, f"{where}[{i}]") for i, value in enumerate(values)]
+    if getattr(kind, "__origin__", None) is dict:
+        _expect(dict, values, "a mapping", where)
+        return {name: build(nested[0], value, f"{where}: {name}") for name, value in values.items()}
+    return build(nested[0], values, where)
+
+
+def check_keys(values: Iterable[str], known: Sequence[str], where: str) -> None:
+    """Raise a ValueError for the first unknown name, with the one that is near."""
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {list(known)}."
+            raise ValueError(f"{where}: unknown key {name!r}.{hint}")
+
+
+def _override(values: Any, key: str, value: Any) -> None:
+    """Set a value in nested mappings and lists."""
+    *parents, last = key.split(".")
+    for name in parents:
+        place = _place(values, name, key)
+        values = values.setdefault(place, {}) if isinstance(values, dict) else values[place]
+    values[_place(values, last, key)] = value
+
+
+def _place(values: Any, name: str, key: str) -> str | int:
+    if isinstance(values, dict):
+        return name
+    if not isinstance(values, list) or not name.isdecimal() or int(name) >= len(values):
+        raise ValueError(f"An override of {key!r}: there is no {name!r} in {values!r}.")
+    return int(name)
+
+
+def _expect(kind: type, values: Any, what: str, where: str) -> None:
+    if not isinstance(values, kind):
+        raise ValueError(f"{where}: expected {what}, got {values!r}.")

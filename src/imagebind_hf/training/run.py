@@ -1,0 +1,161 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Carrying out a recipe: data, stages of training, what is saved, what is measured."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets import ClassLabel, Dataset, Features, Value
+from huggingface_hub.errors import StrictDataclassError
+from transformers import set_seed
+from transformers.utils import logging
+
+from ..configuration_imagebind import ImageBindConfig
+from ..datasets.sources import Rows, load_source
+from ..hub import write_card
+from ..modeling_imagebind import ImageBindModel
+from ..processing_imagebind import ImageBindProcessor
+from ..schema import check_keys
+from .arguments import ImageBindTrainingArguments
+from .augmentation import Augmentation
+from .data import Pairs, preprocess
+from .measure import format_results, measure
+from .recipe import AugmentationConfig, EvaluationConfig, PairsConfig, Recipe
+from .trainer import ImageBindTrainer
+from .validation import ValidationSet
+
+logger = logging.get_logger(__name__)
+
+# Within the output folder: adapters that were merged into the weights.
+ADAPTER_FOLDER = "adapter"
+
+
+def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Path = "outputs") -> dict[str, Any]:
+    """Train as a recipe says, save model and processor, and measure.
+
+    Args:
+        recipe: The recipe.
+        data: Folder that `data_files` and `data_dir` are relative to.
+        output: Folder for the result: a checkpoint with processor and card, ready to load, and `results.json`. LoRA
+            adapters lie in its folder `adapter`, or, where they are not merged, in it instead of the weights.
+
+    Returns:
+        The results; nothing in other processes than the first.
+
+    Raises:
+        ValueError: If the recipe names what is not there: files, columns, modalities, arguments.
+    """
+    output = Path(output)
+    set_seed(recipe.seed)
+    model, processor = _make_model(recipe)
+    # All that can be wrong with files and names shows before the first step.
+    known = [entry.name for entry in dataclasses.fields(ImageBindTrainingArguments)]
+    for stage in recipe.stages:
+        check_keys(stage.arguments, known, f"{stage.name}: arguments")
+    validation = _test_sets(recipe.validation, data)
+    tests = _test_sets(recipe.evaluation, data)
+    probes = {
+        name: tuple(load_source(source, config.modality or name, data) for source in (config.train, config.test))
+        for name, config in recipe.few_shot.items()
+    }
+    pairs = [
+        {name: _pairs(config, config.modality or name, processor, data) for name, config in stage.pairs.items()}
+        for stage in recipe.stages
+    ]
+    for stage, stage_pairs in zip(recipe.stages, pairs, strict=True):
+        args = ImageBindTrainingArguments(
+            output_dir=str(output),
+            trained_modalities=stage.trained_modalities,
+            **{"seed": recipe.seed, "report_to": "none", "save_strategy": "no", **stage.arguments},
+        )
+        trainer = ImageBindTrainer(
+            model, args, stage_pairs, processing_class=processor, eval_dataset=validation or None
+        )
+        logger.info(f"Stage {stage.name}: {trainer.model.num_parameters(only_trainable=True):,} parameters train.")
+        trainer.train()
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if args.lora is not None and stage.merge_lora:
+            if trainer.is_world_process_zero():
+                model.save_pretrained(output / ADAPTER_FOLDER)
+            model = trainer.model = model.merge_and_unload()
+            trainer.model_wrapped = model
+    trainer.save_model(str(output))
+    results = {}
+    if trainer.is_world_process_zero():
+        results = measure(model.eval(), processor, tests, probes, recipe.few_shot)
+        (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        processor.save_modality_folders(output)
+        write_card(output, model.config, title=output.name, converted=False, results=format_results(results))
+    return results
+
+
+def _test_sets(configs: Mapping[str, EvaluationConfig], data: str | Path | None) -> dict[str, ValidationSet]:
+    sets = {}
+    for name, config in configs.items():
+        modality = config.modality or name
+        rows = load_source(config.source, modality, data)
+        sets[name] = ValidationSet(rows, modality, config.templates, config.against)
+    return sets
+
+
+def _make_model(recipe: Recipe) -> tuple[ImageBindModel, ImageBindProcessor]:
+    if (recipe.model is None) == (recipe.checkpoint is None):
+        raise ValueError("A recipe has either `model` (a new one) or `checkpoint`.")
+    if not recipe.stages:
+        raise ValueError("A recipe has at least one stage.")
+    if recipe.checkpoint is not None:
+        model = ImageBindModel.from_pretrained(recipe.checkpoint)
+        processor = ImageBindProcessor.from_pretrained(recipe.checkpoint)
+    else:
+        try:
+            config = ImageBindConfig(**recipe.model)
+        except (StrictDataclassError, TypeError) as error:
+            raise ValueError(f"model: {error}") from error
+        model = ImageBindModel(config)
+        processor = ImageBindProcessor.from_config(config)
+    for part, values in recipe.processor.items():
+        for name, value in values.items():
+            if not hasattr(getattr(processor, part, None), name):
+                raise ValueError(f"processor: there is no {part}.{name}; parts are {processor.get_attributes()}.")
+            setattr(getattr(processor, part), name, value)
+    return model, processor
+
+
+def _pairs(config: PairsConfig, modality: str, processor: ImageBindProcessor, data: str | Path | None) -> Pairs:
+    """Load one kind of pairs."""
+    sources = {config.anchor: config.images, modality: config.partners}
+    rows = {side: load_source(source, side, data) for side, source in sources.items() if source is not None}
+    if not rows:
+        raise ValueError(f"Pairs of {modality}: give images, or partners.")
+    if config.templates is not None:
+        classes = next(iter(rows.values())).features.get("label")
+        if "text" not in sources or "text" in rows or not isinstance(classes, ClassLabel):
+            raise ValueError(
+                f"Pairs of {modality}: templates make texts, of modality or anchor `text` without a source, for the "
+                f"ClassLabel column `label` of the other side; got {rows}."
+            )
+        rows["text"] = _captions(classes, config.templates)
+    # Without a source of its own, a side is in the rows of the other.
+    images = rows.get(config.anchor, rows.get(modality))
+    partners = rows.get(modality)
+    augmentation = config.augmentation or AugmentationConfig()
+    augment = None if config.augmentation is None else Augmentation(**dataclasses.asdict(augmentation))
+    if config.preprocess and isinstance(images, Dataset):
+        if not (augmentation.joint or augmentation.image):
+            images = preprocess(images, processor, config.anchor)
+        if partners is not None:
+            partners = preprocess(partners, processor, modality)
+        elif not augmentation.joint:
+            images = preprocess(images, processor, modality)
+    by_label = config.by_label or config.templates is not None
+    return Pairs(modality, images, partners, by_label=by_label, augment=augment, replication=config.replication)
+
+
+def _captions(classes: ClassLabel, templates: list[str]) -> Rows:
+    captions = [(label, t.format(name)) for label, name in enumerate(classes.names) for t in templates]
+    labels, texts = zip(*captions, strict=True)
+    features = Features({"text": Value("string"), "label": classes})
+    return Dataset.from_dict({"text": texts, "label": labels}, features=features)

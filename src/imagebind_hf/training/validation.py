@@ -1,0 +1,78 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured during training: zero-shot accuracy, and retrieval between rows' two sides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from datasets import Dataset
+from transformers import ProcessorMixin
+
+from ..evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
+from ..modeling_imagebind import ImageBindModel, input_name
+
+
+@dataclass
+class ValidationSet:
+    """Held-out rows of one modality.
+
+    Args:
+        dataset: Data set with a column named as the modality (or as its model input).
+        modality: The modality.
+        templates: Sentences with `{}` for the class names of the column `label`: zero-shot accuracy is measured.
+        against: Another modality in the same rows, `image` for instance: retrieval is measured, both ways.
+
+    Raises:
+        ValueError: If a column is missing, or there is nothing to measure.
+    """
+
+    dataset: Dataset
+    modality: str
+    templates: Sequence[str] | None = None
+    against: str | None = None
+
+    def __post_init__(self) -> None:
+        columns = self.dataset.column_names
+        for modality in filter(None, (self.modality, self.against)):
+            if modality not in columns and input_name(modality) not in columns:
+                raise ValueError(f"No column {modality!r}, the data set has {columns}.")
+        if self.templates is None and self.against is None:
+            raise ValueError(f"Nothing to measure on {self.modality!r}: give templates, or what to retrieve against.")
+        if self.templates is not None and not getattr(self.dataset.features.get("label"), "names", None):
+            raise ValueError(f"Zero-shot classification needs a column 'label' of ClassLabel, there are {columns}.")
+
+    def measure(
+        self, model: ImageBindModel, processor: ProcessorMixin, accelerator: Accelerator, batch_size: int
+    ) -> dict[str, float]:
+        """Embed the rows, a part of them in every process, and measure.
+
+        Returns:
+            `accuracy`, and `to_<against>_recall@1`, `from_<against>_recall@1`.
+        """
+        metrics = {}
+        embeds = _embed(model, processor, accelerator, self.dataset, self.modality, batch_size)
+        if self.templates is not None:
+            classes = class_embeddings(model, processor, self.dataset.features["label"].names, self.templates)
+            metrics["accuracy"] = zero_shot_accuracy(embeds, classes, torch.tensor(self.dataset["label"][:]))
+        if self.against is not None:
+            from ..evaluation.retrieval import retrieval_metrics
+
+            others = _embed(model, processor, accelerator, self.dataset, self.against, batch_size)
+            for way, (queries, gallery) in {"to": (embeds, others), "from": (others, embeds)}.items():
+                metrics[f"{way}_{self.against}_recall@1"] = retrieval_metrics(queries, gallery)["recall@1"]
+        return metrics
+
+
+def _embed(
+    model: Any, processor: ProcessorMixin, accelerator: Accelerator, dataset: Dataset, modality: str, batch_size: int
+) -> torch.Tensor:
+    size, processes = len(dataset), accelerator.num_processes
+    # Every process takes as many rows as any other, some of them twice: all must call the model equally often.
+    rows = [row % size for row in range(accelerator.process_index, -(-size // processes) * processes, processes)]
+    part = embed_dataset(model, processor, dataset.select(rows), modality, batch_size, progress=False)
+    # In the order of the processes: rows 0, n, 2n, …, then 1, n + 1, …
+    parts = accelerator.gather(part.to(accelerator.device)).cpu().unflatten(0, (processes, len(rows)))
+    return parts.transpose(0, 1).flatten(0, 1)[:size]
