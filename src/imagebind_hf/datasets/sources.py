@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 import datasets
 from datasets import ClassLabel, Features, Value
 
+from .audioset import load_audioset
+from .ego4d import load_ego4d
+from .llvip import load_llvip
 from .motion import load_motion
 from .six_digits import load_six_digits
+from .sunrgbd import load_sunrgbd
 from .wand_strokes import load_wand_strokes
 
 if TYPE_CHECKING:
@@ -21,8 +25,12 @@ Rows = datasets.Dataset | datasets.IterableDataset
 
 # Called with `split`, `data_files` or `data_dir` (absolute, where the source has them) and the source's options.
 READERS: dict[str, Callable[..., datasets.Dataset]] = {
+    "audioset": load_audioset,
+    "ego4d": load_ego4d,
+    "llvip": load_llvip,
     "motion": load_motion,
     "six_digits": load_six_digits,
+    "sunrgbd": load_sunrgbd,
     "wand_strokes": load_wand_strokes,
 }
 
