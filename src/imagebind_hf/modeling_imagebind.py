@@ -184,6 +184,11 @@ class ImageBindModel(ImageBindPreTrainedModel):
                 if config.logit_scale_init_value is not None:
                     init.constant_(getattr(self, f"{name}_logit_scale"), math.log(config.logit_scale_init_value))
 
+    def get_input_embeddings(self) -> nn.Module:
+        """Return what embeds tokens; without a text tower, what the first tower reads its input with."""
+        tower = "text" if "text" in self.config.tower_configs else next(iter(self.config.tower_configs))
+        return getattr(self, f"{tower}_model").get_input_embeddings()
+
     def freeze(self, modalities: Sequence[str]) -> None:
         """Freeze the towers of these modalities, and no others: no gradients, and evaluation mode in training.
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from PIL import Image
 
-from imagebind_hf.training import Augmentation
+from imagebind_hf.training import Augmentation, PairCollator, PairDataset, Pairs
 
 RAMP = np.add.outer(np.arange(60), 2 * np.arange(80)).astype(np.uint8)
 PICTURE = Image.fromarray(np.stack([RAMP, RAMP, RAMP], axis=-1))
@@ -39,19 +40,31 @@ def test_colours_change_in_the_image_alone():
 def test_masks_on_a_spectrogram():
     torch.manual_seed(0)
     augment = Augmentation(
-        partner=[{"FrequencyMasking": {"freq_mask_param": 12}}, {"TimeMasking": {"time_mask_param": 20}}]
+        features=[{"FrequencyMasking": {"freq_mask_param": 12}}, {"TimeMasking": {"time_mask_param": 20}}]
     )
-    ones = np.ones((3, 128, 204), np.float32)
-    image, masked = augment("left alone", ones)
-    assert image == "left alone" and masked.shape == (3, 128, 204)
-    rows, columns = (masked == 0).all(dim=2).sum(dim=1), (masked == 0).all(dim=1).sum(dim=1)
-    assert ((rows <= 12) & (columns <= 20)).all() and (masked == 0).any() and ones.all()
+    assert augment("left", "alone") == ("left", "alone")
+    rows = Dataset.from_dict({"image_embeds": [[1.0]] * 4, "input_features": np.ones((4, 3, 128, 204), np.float32)})
+    pairs = {"sounds": Pairs("audio", rows.with_format("numpy"), augment=augment)}
+    batch = PairCollator(processor=None, pairs=pairs)(PairDataset(pairs).__getitems__([(0, i, i) for i in range(4)]))
+    assert batch.keys() == {"image_embeds", "input_features"}
+    masked = batch["input_features"]
+    assert masked.shape == (4, 3, 128, 204) and not masked[0].equal(masked[1])
+    silent = masked == 0
+    rows, columns = silent.all(dim=-1).sum(dim=-1), silent.all(dim=-2).sum(dim=-1)
+    assert ((rows <= 12) & (columns <= 20)).all() and silent.any()
+
+
+def test_a_partner_is_a_picture():
+    image, partner = Augmentation(partner=[{"CenterCrop": {"size": 20}}])(PICTURE, RAMP)
+    assert image is PICTURE and np.array_equal(partner[0].numpy(), RAMP[20:40, 30:50])
 
 
 def test_split():
-    images, partners = Augmentation(GEOMETRY, [{"RandAugment": {}}], [{"RandomErasing": {}}]).split()
-    assert images.joint is not None and images.image is not None and images.partner is None
-    assert partners.joint is None and partners.image is None and partners.partner is not None
+    images, partners = Augmentation(
+        GEOMETRY, [{"RandAugment": {}}], [{"RandomCrop": {"size": 4}}], [{"RandomErasing": {}}]
+    ).split()
+    assert images.joint is not None and images.image is not None and images.partner is images.features is None
+    assert partners.joint is partners.image is None and partners.partner is not None and partners.features is not None
     assert Augmentation().split() == (None, None)
 
 
@@ -68,6 +81,6 @@ def test_split():
     ],
 )
 def test_bad_transforms(transforms, message):
-    for part in ("joint", "image", "partner"):
+    for part in ("joint", "image", "partner", "features"):
         with pytest.raises(ValueError, match=message):
             Augmentation(**{part: transforms})

@@ -95,7 +95,7 @@ def test_views_with_what_was_cropped_with_them(tmp_path):
         "depth": [ramp + 10.0 * i + 1 for i in range(6)],
     }
     dataset = Dataset.from_dict(rows).with_format("numpy")
-    crop = Augmentation(joint=[{"RandomResizedCrop": {"size": 32, "scale": [0.1, 0.5]}}], partner=[{"Identity": {}}])
+    crop = Augmentation(joint=[{"RandomResizedCrop": {"size": 32, "scale": [0.1, 0.5]}}], features=[{"Identity": {}}])
     pairs = cache_image_embeds(Pairs("depth", dataset, augment=crop), model, processor, views=3)
     assert set(pairs.images.column_names) == {"image_embeds", "pixel_values_depth"} and len(pairs.images) == 18
     assert len(pairs) == 6 and pairs.augment is not None and pairs.augment.joint is None

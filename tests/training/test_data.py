@@ -97,7 +97,7 @@ def test_batches_too_small():
 def test_dataset_reads_a_batch_at_once():
     data = PairDataset({"audio": aligned("audio", 5), "depth": aligned("depth", 6)})
     assert len(data) == 11
-    assert data.__getitems__([(1, 2, 2), (1, 4, 4)]) == {"image": [2, 4], "depth": [2, 4]}
+    assert data.__getitems__([(1, 2, 2), (1, 4, 4)]) == {"kind": "depth", "image": [2, 4], "depth": [2, 4]}
 
 
 def test_classes_pair_by_name_where_numbers_differ():

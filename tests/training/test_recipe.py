@@ -1,7 +1,9 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import resources
@@ -9,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from datasets import ClassLabel, Dataset, Features, Image
-from transformers import AutoModel, AutoProcessor
+from transformers import AutoConfig, AutoModel, AutoProcessor
 
-from imagebind_hf import ImageBindConfig, ImageBindModel
-from imagebind_hf.training.recipe import load_recipe
+from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindTrainingArguments
+from imagebind_hf.training.augmentation import Augmentation
+from imagebind_hf.training.recipe import AugmentationConfig, load_recipe
 from imagebind_hf.training.run import run_recipe
 
 PACKAGED = sorted(entry.name for entry in (resources.files("imagebind_hf.training") / "recipes").iterdir())
@@ -88,13 +92,35 @@ def test_a_run_can_start_from_a_checkpoint(recipe):
     assert changed == {"text", "vision", "depth"}
 
 
+def test_a_tower_may_begin_anew_or_join(recipe):
+    first = load_recipe(recipe, ["evaluation={}", "model.modalities=[vision, text]", "stages.1.pairs={}"])
+    first.stages.pop()
+    run_recipe(first, recipe.parent, recipe.parent / "first")
+    config = yaml.safe_load(recipe.read_text())["model"]["depth_config"]
+    saved = AutoConfig.from_pretrained(recipe.parent / "first")
+    saved.depth_config = type(saved.depth_config)(**config)
+    saved.save_pretrained(recipe.parent / "first")
+    again = load_recipe(
+        recipe, ["model=null", f"checkpoint={recipe.parent / 'first'}", "new_towers=[depth]", "evaluation={}"]
+    )
+    again.stages.pop(0)
+    run_recipe(again, recipe.parent, recipe.parent / "second")
+    before, after = (AutoModel.from_pretrained(recipe.parent / name).state_dict() for name in ("first", "second"))
+    assert all(after[name].equal(value) for name, value in before.items())
+    assert {name.split("_")[0] for name in after.keys() - before.keys()} == {"depth"}
+    assert "depth_image_processor" in AutoProcessor.from_pretrained(recipe.parent / "second").get_attributes()
+
+
 @pytest.mark.parametrize("name", PACKAGED)
 def test_packaged_recipes_are_valid(name):
     recipe = load_recipe(name.removesuffix(".yaml"))
-    modalities = ImageBindConfig(**recipe.model).modalities
+    modalities = ImageBindConfig(**(recipe.model or {})).modalities
+    arguments = {entry.name for entry in dataclasses.fields(ImageBindTrainingArguments)}
     for stage in recipe.stages:
         for pairs, config in stage.pairs.items():
             assert (config.modality or pairs) in modalities
+            Augmentation(**dataclasses.asdict(config.augmentation or AugmentationConfig()))
+        assert set(stage.arguments) <= arguments
     assert recipe.evaluation
 
 
@@ -140,7 +166,9 @@ def test_bad_files(tmp_path, text, message):
 
 
 def test_unknown_recipe():
-    with pytest.raises(ValueError, match=r"no recipe 'digit': give a file, or one of .*'six_digits'.*Near ones: .'digits'"):
+    with pytest.raises(
+        ValueError, match=r"no recipe 'digit': give a file, or one of .*'six_digits'.*Near ones: .'digits'"
+    ):
         load_recipe("digit")
 
 
@@ -197,3 +225,70 @@ def test_accelerate_launch(recipe, config):
     assert process.returncode == 0, process.stderr[-3000:]
     assert process.stdout.count("Zero-shot accuracy") == 1, "one process reports"
     assert AutoModel.from_pretrained(output).config.projection_dim == 16
+
+
+# Accelerate knows FSDP on accelerators only; gloo does on a CPU what they do.
+FSDP_ON_CPU = """
+from accelerate.state import PartialState
+from accelerate.utils import DistributedType
+
+original = PartialState.__init__
+
+def init(self, *args, **kwargs):
+    original(self, *args, **kwargs)
+    if self.distributed_type == DistributedType.MULTI_CPU:
+        PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+
+PartialState.__init__ = init
+
+from imagebind_hf.cli import app
+
+app()
+"""
+
+
+@pytest.mark.slow
+def test_processes_and_shards_end_as_one_process_does(recipe):
+    folder, script = recipe.parent, recipe.parent / "fsdp_on_cpu.py"
+    script.write_text(FSDP_ON_CPU)
+    accelerate = resources.files("imagebind_hf.training") / "accelerate"
+    fsdp = yaml.safe_load((accelerate / "fsdp2.yaml").read_text())
+    (folder / "fsdp2.yaml").write_text(
+        yaml.safe_dump({**fsdp, "use_cpu": True, "num_processes": 2, "mixed_precision": "no"})
+    )
+    values = yaml.safe_load(recipe.read_text())
+    values["validation"] = {"depth": {**values["evaluation"]["depth"], "against": "image"}}
+    values["evaluation"] = {"depth": {**values["evaluation"]["depth"], "against": "image"}}
+    for stage in values["stages"]:
+        stage["arguments"] |= {"eval_strategy": "steps", "eval_steps": 2, "learning_rate": 0.003, "seed": 1}
+    recipe.write_text(yaml.safe_dump(values))
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
+    size = "stages.{}.arguments.per_device_train_batch_size"
+    arguments = ["train", str(recipe), "--data", str(folder), "--output"]
+    whole = [item for stage in (0, 1) for item in ("--set", f"{size.format(stage)}=16")]
+    commands = {
+        "one": [sys.executable, "-m", "imagebind_hf.cli", *arguments, str(folder / "one"), *whole],
+        "two": [
+            *launch,
+            str(accelerate / "cpu_two_processes.yaml"),
+            "-m",
+            "imagebind_hf.cli",
+            *arguments,
+            str(folder / "two"),
+        ],
+        "fsdp2": [*launch, str(folder / "fsdp2.yaml"), str(script), *arguments, str(folder / "fsdp2")],
+    }
+    results, validation, weights = {}, {}, {}
+    for name, command in commands.items():
+        process = subprocess.run(
+            command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+        assert process.returncode == 0, process.stderr[-3000:]
+        results[name] = json.loads((folder / name / "results.json").read_text())
+        validation[name] = re.findall(r"eval_depth_accuracy\W+([\d.]+)", process.stdout)
+        weights[name] = AutoModel.from_pretrained(folder / name).state_dict()
+    assert len(validation["one"]) == 4
+    for name in ("two", "fsdp2"):
+        assert results[name] == results["one"] and validation[name] == validation["one"]
+        for key, value in weights["one"].items():
+            torch.testing.assert_close(weights[name][key], value, atol=2e-4, rtol=1e-2)

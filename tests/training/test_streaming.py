@@ -23,7 +23,11 @@ def test_kinds_take_turns_and_pairs_stay_together():
     batches = list(islice(stream, 12))
     for number, batch in enumerate(batches):
         kind = ("audio", "depth")[number % 2]
-        assert list(batch) == ["image", kind] and batch["image"] == [-value for value in batch[kind]]
+        assert (
+            list(batch) == ["kind", "image", kind]
+            and batch["kind"] == kind
+            and batch["image"] == [-value for value in batch[kind]]
+        )
         assert len(batch["image"]) == 3
     # An epoch of 10 rows is three batches, without a row twice; the next is in another order.
     epochs = [[row for batch in batches[start : start + 6 : 2] for row in batch["image"]] for start in (0, 6)]

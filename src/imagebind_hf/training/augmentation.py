@@ -31,8 +31,9 @@ class Augmentation:
             turned alike, colours change in the image alone. The paper aligns depth so: 26.7 % instead of 16.0 % on SUN
             RGB-D (appendix).
         image: For the image, after that.
-        partner: For the partner, after that; in its form as model input if it is preprocessed, as masks of a
-            spectrogram (`FrequencyMasking`) need it.
+        partner: For the partner, after that, if it is a picture.
+        features: For the partner as the model reads it, after the processor: masks of a spectrogram
+            (`FrequencyMasking`), holes in a depth map (`RandomErasing`). The collator applies them.
 
     Raises:
         ValueError: For an unknown transform, or arguments that it does not take.
@@ -45,14 +46,22 @@ class Augmentation:
         ((3, 32, 32), (1, 32, 32))
     """
 
-    def __init__(self, joint: Transforms = (), image: Transforms = (), partner: Transforms = ()):
-        self.joint, self.image, self.partner = map(build_transforms, (joint, image, partner))
+    def __init__(
+        self,
+        joint: Transforms = (),
+        image: Transforms = (),
+        partner: Transforms = (),
+        features: Transforms = (),
+    ):
+        self.joint, self.image = build_transforms(joint), build_transforms(image)
+        self.partner, self.features = build_transforms(partner), build_transforms(features)
 
     def __repr__(self) -> str:
-        return f"Augmentation(joint={self.joint}, image={self.image}, partner={self.partner})"
+        parts = ", ".join(f"{name}={value}" for name, value in vars(self).items())
+        return f"Augmentation({parts})"
 
     def __call__(self, image: Any, partner: Any) -> tuple[Any, Any]:
-        """Transform a pair."""
+        """Transform a pair, all but the partner's features."""
         if self.joint is not None:
             image, partner = _planes(image), _planes(partner)
             if image.shape[-2:] != partner.shape[-2:]:
@@ -63,14 +72,16 @@ class Augmentation:
         if self.image is not None:
             image = self.image(image)
         if self.partner is not None:
-            partner = self.partner(torch.as_tensor(partner) if isinstance(partner, np.ndarray) else partner)
+            partner = self.partner(partner if isinstance(partner, torch.Tensor) else _planes(partner))
         return image, partner
 
     def split(self) -> "tuple[Augmentation | None, Augmentation | None]":
         """Return what concerns images, and what concerns partners alone."""
         of_images, of_partners = Augmentation(), Augmentation()
-        of_images.joint, of_images.image, of_partners.partner = self.joint, self.image, self.partner
-        return (of_images if self.joint or self.image else None), (of_partners if self.partner else None)
+        of_images.joint, of_images.image = self.joint, self.image
+        of_partners.partner, of_partners.features = self.partner, self.features
+        has_partners = self.partner or self.features
+        return (of_images if self.joint or self.image else None), (of_partners if has_partners else None)
 
 
 def _planes(picture: Any) -> torch.Tensor:

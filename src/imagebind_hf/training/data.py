@@ -181,9 +181,10 @@ class PairDataset(torch.utils.data.Dataset):
         return sum(map(len, self.pairs.values()))
 
     def __getitems__(self, keys: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
-        """Read a batch of one kind, as columns."""
+        """Read a batch of one kind, as columns, with the name of the `kind`."""
         rows = np.asarray(keys)
-        return self.pairs[self.kinds[rows[0, 0]]].fetch(rows[:, 1:])
+        kind = self.kinds[rows[0, 0]]
+        return {"kind": kind, **self.pairs[kind].fetch(rows[:, 1:])}
 
 
 class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int]]]):
@@ -249,16 +250,31 @@ class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int]]]):
 
 
 class PairCollator:
-    """Turns the columns of a batch into model inputs: raw ones through the processor, ready ones as they are."""
+    """Turns the columns of a batch into model inputs: raw ones through the processor, ready ones as they are.
 
-    def __init__(self, processor: ProcessorMixin):
+    Args:
+        processor: The processor.
+        pairs: The kinds of pairs whose partners' features are augmented; a batch names its `kind`.
+    """
+
+    def __init__(self, processor: ProcessorMixin, pairs: Mapping[str, Pairs] | None = None):
         self.processor = processor
+        self.transforms = {
+            name: (input_name(kind.modality), kind.augment.features)
+            for name, kind in (pairs or {}).items()
+            if kind.augment is not None and kind.augment.features is not None
+        }
 
     def __call__(self, columns: dict[str, Any]) -> dict[str, torch.Tensor]:
+        columns = dict(columns)
+        kind = columns.pop("kind", None)
         inputs = {name: stack(values) for name, values in columns.items() if is_ready(name)}
         raw = {processor_argument(n): list(values) for n, values in columns.items() if not is_ready(n)}
         if raw:
             inputs |= self.processor(**raw, return_tensors="pt")
+        if kind in self.transforms:
+            name, transform = self.transforms[kind]
+            inputs[name] = torch.stack([transform(row) for row in inputs[name]])
         return inputs
 
 
@@ -271,7 +287,7 @@ def stack(values: Any) -> torch.Tensor:
     """Make one tensor of many, or of an array; what was augmented comes as a list of tensors."""
     if isinstance(values, list) and isinstance(values[0], torch.Tensor):
         return torch.stack(values)
-    return torch.as_tensor(values)
+    return values if isinstance(values, torch.Tensor) else torch.as_tensor(np.asarray(values))
 
 
 def model_input(processor: ProcessorMixin, modality: str, values: list) -> np.ndarray:

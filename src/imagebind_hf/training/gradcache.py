@@ -57,6 +57,9 @@ def cached_loss(
         The loss, a scalar. Only its `backward()` may be used, once.
     """
     size = len(next(iter(inputs.values())))
+    if size <= mini_batch_size:
+        output = model(**inputs, return_logit_scales=True)
+        return loss(embeddings(output), output.logit_scales)
     parts = [
         {name: value[start : start + mini_batch_size] for name, value in inputs.items()}
         for start in range(0, size, mini_batch_size)

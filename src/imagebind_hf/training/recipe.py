@@ -54,6 +54,7 @@ class AugmentationConfig:
     joint: list[dict[str, Any]] = field(default_factory=list)
     image: list[dict[str, Any]] = field(default_factory=list)
     partner: list[dict[str, Any]] = field(default_factory=list)
+    features: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -67,7 +68,7 @@ class PairsConfig:
         by_label: Pair any image with any partner of its label.
         replication: An epoch goes so many times through the pairs.
         preprocess: Run the processor once before training instead of in every epoch; not on images that are augmented,
-            nor on partners that are augmented jointly, nor on streams.
+            nor on partners that are augmented before the processor, nor on streams.
         augmentation: Arguments of [`~imagebind_hf.training.Augmentation`].
         modality: The partners' modality.
         anchor: What stands on the side of the images: `image`, `video`, or, for what has none, `text` (the paper's
@@ -148,6 +149,7 @@ class Recipe:
         stages: The stages, in order.
         model: Arguments of [`ImageBindConfig`] of a new model.
         checkpoint: A checkpoint to start from, instead of `model`.
+        new_towers: Towers of the checkpoint that begin anew, or that it lacks.
         processor: Arguments by part of the processor (`image_processor`, `feature_extractor`, …), over what fits the
             model.
         validation: Test sets that are looked at during training, by name.
@@ -159,6 +161,7 @@ class Recipe:
     stages: list[StageConfig]
     model: dict[str, Any] | None = None
     checkpoint: str | None = None
+    new_towers: list[str] = field(default_factory=list)
     processor: dict[str, dict[str, Any]] = field(default_factory=dict)
     validation: dict[str, EvaluationConfig] = field(default_factory=dict)
     evaluation: dict[str, EvaluationConfig] = field(default_factory=dict)

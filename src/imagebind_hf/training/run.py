@@ -10,6 +10,7 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset, Features, Value
 from huggingface_hub.errors import StrictDataclassError
+from torch import nn
 from transformers import set_seed
 from transformers.utils import logging
 
@@ -76,20 +77,31 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
         )
         logger.info(f"Stage {stage.name}: {trainer.model.num_parameters(only_trainable=True):,} parameters train.")
         trainer.train()
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        if args.lora is not None and stage.merge_lora:
-            if trainer.is_world_process_zero():
-                model.save_pretrained(output / ADAPTER_FOLDER)
-            model = trainer.model = model.merge_and_unload()
-            trainer.model_wrapped = model
-    trainer.save_model(str(output))
+        model = _finish(trainer, output, stage.merge_lora)
     results = {}
     if trainer.is_world_process_zero():
+        model.save_pretrained(output)
+        processor.save_pretrained(output)
         results = measure(model.eval(), processor, tests, probes, recipe.few_shot)
         (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         processor.save_modality_folders(output)
         write_card(output, model.config, title=output.name, converted=False, results=format_results(results))
     return results
+
+
+def _finish(trainer: ImageBindTrainer, output: Path, merge_lora: bool) -> nn.Module:
+    """Return the trained model, whole: with adapters merged, or put together from its shards."""
+    if trainer.is_fsdp_enabled:
+        # Shards are put together on disk, and the next stage shards anew.
+        trainer.save_model(str(output))
+        trainer.accelerator.wait_for_everyone()
+        return ImageBindModel.from_pretrained(output)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if trainer.args.lora is not None and merge_lora:
+        if trainer.is_world_process_zero():
+            model.save_pretrained(output / ADAPTER_FOLDER)
+        model = model.merge_and_unload()
+    return model
 
 
 def _test_sets(configs: Mapping[str, EvaluationConfig], data: str | Path | None) -> dict[str, ValidationSet]:
@@ -107,8 +119,7 @@ def _make_model(recipe: Recipe) -> tuple[ImageBindModel, ImageBindProcessor]:
     if not recipe.stages:
         raise ValueError("A recipe has at least one stage.")
     if recipe.checkpoint is not None:
-        model = ImageBindModel.from_pretrained(recipe.checkpoint)
-        processor = ImageBindProcessor.from_pretrained(recipe.checkpoint)
+        model, processor = _load(recipe.checkpoint, recipe.new_towers)
     else:
         try:
             config = ImageBindConfig(**recipe.model)
@@ -122,6 +133,20 @@ def _make_model(recipe: Recipe) -> tuple[ImageBindModel, ImageBindProcessor]:
                 raise ValueError(f"processor: there is no {part}.{name}; parts are {processor.get_attributes()}.")
             setattr(getattr(processor, part), name, value)
     return model, processor
+
+
+def _load(checkpoint: str, new_towers: list[str]) -> tuple[ImageBindModel, ImageBindProcessor]:
+    """Load a checkpoint; some of its towers begin anew, or join it."""
+    processor = ImageBindProcessor.from_pretrained(checkpoint)
+    if not new_towers:
+        return ImageBindModel.from_pretrained(checkpoint), processor
+    kept = [name for name in ImageBindConfig.from_pretrained(checkpoint).tower_configs if name not in new_towers]
+    loaded = ImageBindModel.from_pretrained(checkpoint, modalities=kept)
+    model = ImageBindModel(ImageBindConfig.from_pretrained(checkpoint, modalities=[*kept, *new_towers]))
+    model.load_state_dict(loaded.state_dict(), strict=False)
+    # Processors of new towers are those that fit them.
+    both = (ImageBindProcessor.from_config(model.config), processor)
+    return model, ImageBindProcessor(**{name: getattr(each, name) for each in both for name in each.get_attributes()})
 
 
 def _pairs(config: PairsConfig, modality: str, processor: ImageBindProcessor, data: str | Path | None) -> Pairs:
@@ -146,9 +171,9 @@ def _pairs(config: PairsConfig, modality: str, processor: ImageBindProcessor, da
     if config.preprocess and isinstance(images, Dataset):
         if not (augmentation.joint or augmentation.image):
             images = preprocess(images, processor, config.anchor)
-        if partners is not None:
+        if partners is not None and not augmentation.partner:
             partners = preprocess(partners, processor, modality)
-        elif not augmentation.joint:
+        elif partners is None and not (augmentation.joint or augmentation.partner):
             images = preprocess(images, processor, modality)
     by_label = config.by_label or config.templates is not None
     return Pairs(modality, images, partners, by_label=by_label, augment=augment, replication=config.replication)

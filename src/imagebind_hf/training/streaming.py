@@ -59,7 +59,7 @@ class PairStream(torch.utils.data.IterableDataset):
         while True:
             for name, kind in self.pairs.items():
                 columns = next(batches[name])
-                yield kind.augmented(columns[kind.image_column], columns[kind.column])
+                yield {"kind": name, **kind.augmented(columns[kind.image_column], columns[kind.column])}
 
     def _batches(self, name: str) -> Iterator[dict[str, list]]:
         rows = self.streams[name].shuffle(seed=self.seed, buffer_size=self.buffer_size)

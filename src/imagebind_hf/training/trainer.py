@@ -107,9 +107,11 @@ class ImageBindTrainer(Trainer):
             train_dataset=train_data,
             eval_dataset=dict(eval_dataset) if eval_dataset else None,
             processing_class=processing_class,
-            data_collator=PairCollator(processing_class),
+            data_collator=PairCollator(processing_class, pairs),
             **kwargs,
         )
+        if self.is_fsdp_enabled and args.lora is not None:
+            raise ValueError("LoRA adapters are small: train them with plain data parallelism, not FSDP.")
         # The loss is a mean over the batch; it is the Trainer that divides it by the accumulation steps.
         self.model_accepts_loss_kwargs = False
         self.pair_sampler = None
