@@ -14,11 +14,14 @@ import pytest
 import torch
 import yaml
 from datasets import ClassLabel, Dataset, Features, Image
+from peft import PeftModel
 from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindTrainingArguments
+from imagebind_hf.datasets import load_source
+from imagebind_hf.evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
 from imagebind_hf.training.augmentation import Augmentation
-from imagebind_hf.training.recipe import AugmentationConfig, load_recipe
+from imagebind_hf.training.recipe import AugmentationConfig, SourceConfig, load_recipe
 from imagebind_hf.training.run import run_recipe
 
 PACKAGED = sorted(entry.name for entry in (resources.files("imagebind_hf.training") / "recipes").iterdir())
@@ -109,6 +112,30 @@ def test_a_tower_may_begin_anew_or_join(recipe):
     assert all(after[name].equal(value) for name, value in before.items())
     assert {name.split("_")[0] for name in after.keys() - before.keys()} == {"depth"}
     assert "depth_image_processor" in AutoProcessor.from_pretrained(recipe.parent / "second").get_attributes()
+
+
+@pytest.mark.parametrize("merge", [True, False])
+def test_lora_in_a_recipe(recipe, merge):
+    run_recipe(load_recipe(recipe, ["evaluation={}"]), recipe.parent, recipe.parent / "base")
+    changes = ["model=null", f"checkpoint={recipe.parent / 'base'}", f"stages.1.merge_lora={str(merge).lower()}"]
+    changes += ["stages.1.arguments.lora={r: 2, init_lora_weights: false}"]
+    adapted = load_recipe(recipe, changes)
+    adapted.stages.pop(0)
+    output = recipe.parent / "adapted"
+    results = run_recipe(adapted, recipe.parent, output)
+    assert (output / "model.safetensors.index.json").exists() == merge
+    folder = output / "adapter" if merge else output
+    assert (folder / "adapter_model.safetensors").stat().st_size < 30_000
+    base = AutoModel.from_pretrained(recipe.parent / "base").eval()
+    processor = AutoProcessor.from_pretrained(output)
+    rows = load_source(SourceConfig(data_files="rows.parquet"), "depth", recipe.parent)
+    before = embed_dataset(base, processor, rows, "depth", progress=False)
+    loaded = AutoModel.from_pretrained(output).eval() if merge else PeftModel.from_pretrained(base, output).eval()
+    embeds = embed_dataset(loaded, processor, rows, "depth", progress=False)
+    classes = class_embeddings(loaded, processor, ["cat", "dog"], ["a {}"])
+    accuracy = zero_shot_accuracy(embeds, classes, torch.tensor(rows["label"][:]))
+    assert accuracy == results["zero_shot"]["depth"]["accuracy"]
+    assert not torch.allclose(embeds, before, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", PACKAGED)
