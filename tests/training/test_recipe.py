@@ -305,7 +305,8 @@ def test_processes_and_shards_end_as_one_process_does(recipe):
         ],
         "fsdp2": [*launch, str(folder / "fsdp2.yaml"), str(script), *arguments, str(folder / "fsdp2")],
     }
-    results, validation, weights = {}, {}, {}
+    results, validation, embeds = {}, {}, {}
+    planes = torch.randn(8, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     for name, command in commands.items():
         process = subprocess.run(
             command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -313,9 +314,10 @@ def test_processes_and_shards_end_as_one_process_does(recipe):
         assert process.returncode == 0, process.stderr[-3000:]
         results[name] = json.loads((folder / name / "results.json").read_text())
         validation[name] = re.findall(r"eval_depth_accuracy\W+([\d.]+)", process.stdout)
-        weights[name] = AutoModel.from_pretrained(folder / name).state_dict()
+        with torch.no_grad():
+            embeds[name] = AutoModel.from_pretrained(folder / name).eval()(pixel_values_depth=planes).depth_embeds
     assert len(validation["one"]) == 4
     for name in ("two", "fsdp2"):
         assert results[name] == results["one"] and validation[name] == validation["one"]
-        for key, value in weights["one"].items():
-            torch.testing.assert_close(weights[name][key], value, atol=2e-4, rtol=1e-2)
+        # Of unit length. Parameters without a gradient (biases of keys) follow rounding, for AdamW scales that up.
+        torch.testing.assert_close(embeds[name], embeds["one"], atol=1e-4, rtol=1e-3)

@@ -31,14 +31,14 @@ def make_pairs(modality: str, shape: tuple[int, ...], rows: int = 32) -> Dataset
     return Dataset.from_dict(data).with_format("torch")
 
 
-def make_trainer(folder, pairs=None, loss=None, **arguments) -> ImageBindTrainer:
+def make_trainer(folder, pairs=None, loss=None, eval_dataset=None, **arguments) -> ImageBindTrainer:
     torch.manual_seed(0)
     args = ImageBindTrainingArguments(
         output_dir=str(folder),
         use_cpu=True,
-        report_to="none",
         disable_tqdm=True,
         **{
+            "report_to": "none",
             "per_device_train_batch_size": 8,
             "num_train_epochs": 2,
             "learning_rate": 1e-3,
@@ -52,7 +52,9 @@ def make_trainer(folder, pairs=None, loss=None, **arguments) -> ImageBindTrainer
         "depth": make_pairs("pixel_values_depth", (1, 32, 32)),
     }
     processor = ImageBindProcessor.from_config(CONFIG)
-    return ImageBindTrainer(ImageBindModel(CONFIG), args, pairs, processing_class=processor, loss=loss)
+    return ImageBindTrainer(
+        ImageBindModel(CONFIG), args, pairs, processing_class=processor, loss=loss, eval_dataset=eval_dataset
+    )
 
 
 def test_trains_and_leaves_frozen_towers_alone(tmp_path):
@@ -101,13 +103,17 @@ def test_weight_decay_spares_norms_biases_embeddings_and_scales(tmp_path):
     assert not [name for name in names if any(word in name for word in spared)]
 
 
-def test_resume_is_exact(tmp_path):
-    whole = make_trainer(tmp_path / "whole")
+@pytest.mark.parametrize("cache", [0, 1])
+def test_resume_is_exact(tmp_path, cache):
+    whole = make_trainer(tmp_path / "whole", cache_frozen_embeddings=cache)
     whole.train()
-    parts = make_trainer(tmp_path / "parts", save_strategy="steps", save_steps=5, max_steps=16)
+    arguments = {"max_steps": 16, "cache_frozen_embeddings": cache}
+    parts = make_trainer(tmp_path / "parts", save_strategy="steps", save_steps=5, **arguments)
     parts.train()
-    again = make_trainer(tmp_path / "parts", max_steps=16)
+    again = make_trainer(tmp_path / "parts", **arguments)
     again.train(resume_from_checkpoint=str(tmp_path / "parts" / "checkpoint-5"))
+    losses = [[entry["loss"] for entry in trainer.state.log_history if "loss" in entry] for trainer in (whole, again)]
+    assert losses[0] == losses[1] and len(losses[0]) == 16
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
 
@@ -126,6 +132,17 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
         trainer.train()
     weights = AutoModel.from_pretrained(tmp_path / "checkpoint-5").state_dict().values()
     assert all(value.isfinite().all() for value in weights) and not (tmp_path / "checkpoint-6").exists()
+
+
+def test_tensorboard_shows_the_losses(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    trainer = make_trainer(tmp_path / "run", report_to="tensorboard", num_train_epochs=1)
+    trainer.train()
+    (folder,) = {file.parent for file in tmp_path.rglob("events.out.tfevents.*")}
+    events = accumulator.EventAccumulator(str(folder)).Reload()
+    expected = [(entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
+    shown = [(event.step, event.value) for event in events.Scalars("train/loss")]
+    assert len(shown) == len(expected) and np.allclose(shown, expected)
 
 
 def test_mini_batches_train_as_the_whole_batch(tmp_path):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Retrieval between modalities."""
 
+from collections.abc import Sequence
+
 import torch
 
 
@@ -24,3 +26,61 @@ def retrieval_by_class(
         "recall@1": (nearest == query_labels).float().mean().item(),
         "chance": (shares[0] * shares[1]).sum().item(),
     }
+
+
+def target_ranks(
+    queries: torch.Tensor,
+    gallery: torch.Tensor,
+    targets: Sequence[Sequence[int]] | None = None,
+    block_size: int = 1024,
+) -> torch.Tensor:
+    """Return the rank of each query's best right answer among the gallery, 1 for the first.
+
+    Items as near as the right answer count as before it: a model that maps all to one point gains nothing.
+
+    Args:
+        queries, gallery (`torch.Tensor` of shape `(rows, E)`): Embeddings.
+        targets: For every query the rows of its right answers; by default the row of the same number.
+        block_size: Queries that are compared together; the result does not depend on it.
+
+    Returns:
+        `torch.Tensor` of shape `(queries,)`, integers.
+
+    Raises:
+        ValueError: If a query has no right answer, or one that is not in the gallery.
+    """
+    if targets is None:
+        if len(queries) != len(gallery):
+            raise ValueError(f"{len(queries)} queries and {len(gallery)} items: say which belong together (targets).")
+        targets = [[row] for row in range(len(queries))]
+    if len(targets) != len(queries):
+        raise ValueError(f"Got {len(targets)} targets for {len(queries)} queries.")
+    ranks = []
+    for start in range(0, len(queries), block_size):
+        scores = queries[start : start + block_size] @ gallery.t()
+        for row, right in zip(scores, targets[start : start + block_size], strict=True):
+            right = torch.as_tensor(right, dtype=torch.long)
+            if not len(right) or right.min() < 0 or right.max() >= len(gallery):
+                raise ValueError(
+                    f"Right answers are rows 0 to {len(gallery) - 1} of the gallery, got {right.tolist()}."
+                )
+            wrong = torch.ones(len(row), dtype=torch.bool)
+            wrong[right] = False
+            ranks.append(1 + (row[wrong] >= row[right].max()).sum())
+    return torch.stack(ranks)
+
+
+def retrieval_metrics(
+    queries: torch.Tensor,
+    gallery: torch.Tensor,
+    targets: Sequence[Sequence[int]] | None = None,
+    ks: Sequence[int] = (1, 5, 10),
+) -> dict[str, float]:
+    """Measure retrieval; arguments and errors as for [`target_ranks`].
+
+    Returns:
+        `recall@k`: the share of queries with a right answer among the first k; `median_rank`.
+    """
+    ranks = target_ranks(queries, gallery, targets).float()
+    recalls = {f"recall@{k}": (ranks <= k).float().mean().item() for k in ks}
+    return {**recalls, "median_rank": ranks.quantile(0.5).item()}

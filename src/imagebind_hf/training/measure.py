@@ -12,6 +12,8 @@ from datasets import Dataset
 from transformers import ProcessorMixin
 
 from ..evaluation import class_embeddings, embed_dataset, retrieval_by_class, zero_shot_accuracy
+from ..evaluation.linear_probe import few_shot_accuracy
+from ..evaluation.retrieval import retrieval_metrics
 from ..modeling_imagebind import ImageBindModel
 from .recipe import FewShotConfig
 from .validation import ValidationSet
@@ -49,8 +51,6 @@ def measure(
             accuracy = zero_shot_accuracy(embeds[name], prompts, torch.from_numpy(labels))
             results["zero_shot"][name] = {"accuracy": accuracy, "chance": 1 / len(names), "rows": len(labels)}
         if test.against is not None:
-            from ..evaluation.retrieval import retrieval_metrics
-
             others = embed_dataset(model, processor, test.dataset, test.against)
             for way, sides in {
                 f"{name}: {test.modality} to {test.against}": (embeds[name], others),
@@ -67,8 +67,6 @@ def measure(
                 sides[0][0], sides[1][0], sides[0][1], sides[1][1]
             )
     for name, (train, test) in probes.items():
-        from ..evaluation.linear_probe import few_shot_accuracy
-
         config = few_shot[name]
         sides = [embed_dataset(model, processor, rows, config.modality or name) for rows in (train, test)]
         labels = [torch.tensor(rows["label"][:]) for rows in (train, test)]

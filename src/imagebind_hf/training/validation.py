@@ -12,6 +12,7 @@ from datasets import Dataset
 from transformers import ProcessorMixin
 
 from ..evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
+from ..evaluation.retrieval import retrieval_metrics
 from ..modeling_imagebind import ImageBindModel, input_name
 
 
@@ -58,8 +59,6 @@ class ValidationSet:
             classes = class_embeddings(model, processor, self.dataset.features["label"].names, self.templates)
             metrics["accuracy"] = zero_shot_accuracy(embeds, classes, torch.tensor(self.dataset["label"][:]))
         if self.against is not None:
-            from ..evaluation.retrieval import retrieval_metrics
-
             others = _embed(model, processor, accelerator, self.dataset, self.against, batch_size)
             for way, (queries, gallery) in {"to": (embeds, others), "from": (others, embeds)}.items():
                 metrics[f"{way}_{self.against}_recall@1"] = retrieval_metrics(queries, gallery)["recall@1"]
