@@ -71,6 +71,27 @@ def test_a_second_run_reads_what_the_first_left(model, processor, images, monkey
     assert sum(calls) == 30, "other weights, other embeddings"
 
 
+def test_an_interrupted_run_goes_on(model, processor, images, monkeypatch):
+    monkeypatch.setattr("imagebind_hf.training.cache.CHUNK", 4)
+    calls, forward = [], ImageBindModel.forward
+
+    def spy(self, **inputs):
+        calls.append(len(inputs["pixel_values"]))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return forward(self, **inputs)
+
+    monkeypatch.setattr(ImageBindModel, "forward", spy)
+    with pytest.raises(KeyboardInterrupt):
+        cache_image_embeds(Pairs("text", images, texts()), model, processor)
+    assert calls == [4, 4, 2]
+    embeds = cache_image_embeds(Pairs("text", images, texts()), model, processor).images["image_embeds"]
+    assert calls == [4, 4, 2, 2], "only what was missing"
+    with torch.no_grad():
+        expected = forward(model.eval(), **processor(images=images[:]["image"], return_tensors="pt")).image_embeds
+    torch.testing.assert_close(torch.tensor(embeds[:]), expected)
+
+
 @pytest.mark.parametrize("by_label", [False, True])
 def test_views(model, processor, images, by_label):
     pairs = Pairs("text", images, texts(), by_label=by_label, augment=FLIPS)

@@ -4,12 +4,12 @@ import re
 
 import pytest
 import torch
-from test_trainer import make_pairs, make_trainer
 from transformers import AutoModel
 
 from conftest import make_inputs
 from imagebind_hf import ImageBindModel
 from imagebind_hf.training.parameters import depth_below_top
+from training.test_trainer import make_pairs, make_trainer
 
 PAIRS = {"imu": make_pairs("imu_values", (6, 200))}
 

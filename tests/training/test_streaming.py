@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from test_trainer import make_pairs, make_trainer
 
 from imagebind_hf.training import Pairs
 from imagebind_hf.training.streaming import PairStream
+from training.test_trainer import make_pairs, make_trainer
 
 
 def rows(modality: str, count: int, shards: int = 1) -> Pairs:

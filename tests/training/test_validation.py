@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from datasets import ClassLabel, Dataset
-from test_trainer import make_pairs, make_trainer
 from transformers import AutoModel
 
 from imagebind_hf.training import ImageBindTrainer, ValidationSet
+from training.test_trainer import make_pairs, make_trainer
 
 NAMES = ["one", "two", "three", "four"]
 

@@ -15,6 +15,9 @@ from ..modeling_imagebind import ImageBindModel, input_name
 from ..sharding import modality_of
 from .data import ARRAYS, PairCollator, Pairs, is_ready, model_input
 
+# Images that are kept together: so many at most are embedded anew after an interruption.
+CHUNK = 10_240
+
 
 def cache_image_embeds(
     pairs: Pairs,
@@ -26,7 +29,8 @@ def cache_image_embeds(
 ) -> Pairs:
     """Replace images (or videos) by their embeddings.
 
-    `datasets` keeps them on disk, by a fingerprint of images, weights, settings and seed: a second run reads them.
+    `datasets` keeps them on disk, by a fingerprint of images, weights, settings and seed: a second run reads them, and
+    one that was interrupted goes on from the last part that was complete.
 
     Args:
         pairs: The pairs.
@@ -68,10 +72,10 @@ def cache_image_embeds(
     collate = PairCollator(processor)
     state = Hasher.hash([_digest(model), repr(processor), repr(augment), column, partner, seed, batch_size])
 
-    def embed(columns: dict[str, list], rows: list[int], view: int) -> dict[str, Any]:
+    def embed(columns: dict[str, list], rows: list[int], view: int, start: int) -> dict[str, Any]:
         # Of its own seed, so that a view is the same whatever was drawn before.
         with torch.random.fork_rng(), torch.inference_mode():
-            torch.manual_seed(int(Hasher.hash([seed, view, rows[0]])[:15], 16))
+            torch.manual_seed(int(Hasher.hash([seed, view, start + rows[0]])[:15], 16))
             values = columns[column]
             result = {}
             if augment is not None:
@@ -88,18 +92,22 @@ def cache_image_embeds(
     model.eval()
     try:
         parts = [
-            _as_arrays(images, column).map(
+            _as_arrays(images, column)
+            .select(range(start, min(start + CHUNK, len(images))))
+            .map(
                 embed,
-                fn_kwargs={"view": view},
+                fn_kwargs={"view": view, "start": start},
                 with_indices=True,
                 batched=True,
                 batch_size=batch_size,
                 features=features,
                 remove_columns=[name for name in images.column_names if name != "label"],
-                new_fingerprint=Hasher.hash([images._fingerprint, state, view]),
-                desc=f"Embedding images{f', view {view + 1} of {views}' if views > 1 else ''}",
+                new_fingerprint=Hasher.hash([images._fingerprint, state, view, start, CHUNK]),
+                desc=f"Embedding images {start:,} to {min(start + CHUNK, len(images)):,}"
+                + (f", view {view + 1} of {views}" if views > 1 else ""),
             )
             for view in range(views)
+            for start in range(0, len(images), CHUNK)
         ]
     finally:
         model.train(was_training)
