@@ -84,5 +84,54 @@ def demo(
         run_demo(output, seed, typer.echo)
 
 
+@app.command()
+def embed(
+    inputs: Annotated[list[Path], typer.Argument(help="Files, folders, tar archives, parquet, saved data sets.")],
+    model: Annotated[str, typer.Option(help="Folder or Hub id of the model.")],
+    output: Annotated[Path, typer.Option(help="Folder for the vectors; one of the same job is completed.")],
+    modality: Annotated[str | None, typer.Option(help="What pictures, columns or members are.")] = None,
+    column: Annotated[str | None, typer.Option(help="Column of a data set, where not named as the modality.")] = None,
+    file_format: Annotated[str, typer.Option("--format", help="parquet or safetensors.")] = "parquet",
+    part_size: Annotated[int, typer.Option(help="Items in a file.")] = 10_000,
+    batch_size: Annotated[int, typer.Option(help="Items that are computed together.")] = 64,
+    workers: Annotated[int, typer.Option(help="Processes that read and decode.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(help="Where to compute. Default: an accelerator, if there is one.")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    engine: Annotated[str, typer.Option(help="local (also under accelerate launch) or ray.")] = "local",
+    actors: Annotated[int, typer.Option(help="With ray: processes that compute.")] = 2,
+) -> None:
+    """Embed files, folders, archives and data sets of any modalities; goes on where it was stopped."""
+    import torch
+    from accelerate import PartialState
+
+    from .embedding import EmbeddingJob, find_items
+
+    with _errors():
+        if engine not in ("local", "ray"):
+            raise ValueError(f"--engine is {engine!r}, expected 'local' or 'ray'.")
+        if column is not None and modality is None:
+            raise ValueError("--column needs --modality: what is in it?")
+        items = find_items(inputs, modality, None if column is None else {modality: column})
+        # Every process of `accelerate launch` takes its share, on its own device.
+        state = PartialState(cpu=device == "cpu" or not torch.accelerator.is_available())
+        if device is None and state.num_processes > 1:
+            device = str(state.device)
+        job = EmbeddingJob(items, output, model, file_format, part_size, batch_size, workers, device, dtype)
+        if engine == "ray":
+            from .embedding.ray import run_with_ray
+
+            result = run_with_ray(job, actors)
+        else:
+            job.run(state.process_index, state.num_processes, progress=state.is_local_main_process)
+            state.wait_for_everyone()
+            result = job.result()
+    if state.is_main_process:
+        typer.echo(f"{result.embedded} vectors in {output}, {len(result.unreadable)} items could not be read")
+        for entry in result.unreadable[:10]:
+            typer.echo(f"  {entry['id']}: {entry['why']}", err=True)
+
+
 if __name__ == "__main__":
     app()

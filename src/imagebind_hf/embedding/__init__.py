@@ -1,0 +1,8 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Embedding of files, folders, archives and data sets of any size, to files on disk."""
+
+from .items import Item, find_items
+from .job import EmbeddingJob, JobResult, load_embeddings
+
+__all__ = ["EmbeddingJob", "Item", "JobResult", "find_items", "load_embeddings"]

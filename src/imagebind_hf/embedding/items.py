@@ -1,0 +1,190 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What there is to embed: files by type, lines of text, members of archives, rows of data sets."""
+
+import difflib
+import os
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import datasets
+from PIL import Image
+
+from ..modeling_imagebind import INPUTS
+
+# What soundfile reads, by suffix; it tells of subtypes, not of suffixes.
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".3gp"})
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to embed.
+
+    Args:
+        id: A name that is its own among all items: a path, `file.txt#line`, `archive.tar#member`, `file.parquet#row`.
+        modality: Its modality.
+        source: What [`Item.load`] reads: a path, a text, or where in a file it is.
+    """
+
+    id: str
+    modality: str
+    source: Any
+
+    def load(self) -> Any:
+        """Return what the processor reads: a path, a text, bytes, or a cell of a data set."""
+        return self.source.load() if isinstance(self.source, (Member, Row)) else self.source
+
+
+@dataclass(frozen=True)
+class Member:
+    """Bytes within a file."""
+
+    path: str
+    offset: int
+    size: int
+
+    def load(self) -> bytes:
+        """Read them."""
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell of a data set: a parquet file, or what lies ready in a folder of `datasets`."""
+
+    path: str
+    row: int
+    column: str
+
+    def load(self) -> Any:
+        """Read it; sounds and videos as they are stored."""
+        return _column(self.path, self.column)[self.row][self.column]
+
+
+@lru_cache(maxsize=32)
+def _column(path: str, column: str) -> datasets.Dataset:
+    rows = _open(path).select_columns([column])
+    if isinstance(rows.features[column], (datasets.Audio, datasets.Image, datasets.Video)):
+        rows = rows.cast_column(column, type(rows.features[column])(decode=False))
+    return rows
+
+
+@lru_cache(maxsize=32)
+def _open(path: str) -> datasets.Dataset:
+    if Path(path).is_dir():
+        return datasets.load_from_disk(path)
+    return datasets.Dataset.from_parquet(path)
+
+
+def find_items(
+    inputs: Iterable[str | Path], modality: str | None = None, columns: Mapping[str, str] | None = None
+) -> list[Item]:
+    """List what is in files, folders, archives and data sets, in an order that is always the same.
+
+    Args:
+        inputs: Pictures, sounds, videos; text files, an item a line; tar archives (webdataset's too); parquet files
+            and folders of `Dataset.save_to_disk`; folders of all those.
+        modality: The modality of pictures (`image`, `depth` or `thermal`), of columns and of members, where names do
+            not tell; other files are passed over. IMU's CSV files need it: `imu`.
+        columns: Column of a data set by modality; by default columns that are named as modalities.
+
+    Raises:
+        ValueError: If an input is not there, nothing is found, or the modality is unknown.
+    """
+    if modality is not None and modality not in INPUTS:
+        near = difflib.get_close_matches(modality, INPUTS, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {list(INPUTS)}."
+        raise ValueError(f"Unknown modality {modality!r}. {hint}")
+    inputs = [Path(each) for each in inputs]
+    items = [item for each in inputs for path in _files(each) for item in _items(path, modality, columns)]
+    if not items:
+        what = f"of modality {modality}" if modality else "that a modality can be told of by name"
+        raise ValueError(f"Found nothing {what} in {[str(each) for each in inputs]}.")
+    return items
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_dir() and not (path / "dataset_info.json").is_file():
+        for folder, folders, names in os.walk(path):
+            folders.sort()
+            yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+    elif path.exists():
+        yield path
+    else:
+        raise ValueError(f"There is no file or folder {str(path)!r}.")
+
+
+def _items(path: Path, modality: str | None, columns: Mapping[str, str] | None) -> Iterator[Item]:
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix == ".parquet":
+        yield from _rows(path, modality, columns)
+    elif suffix == ".tar":
+        yield from _members(path, modality)
+    elif suffix == ".txt" and modality in (None, "text"):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            if line.strip():
+                yield Item(f"{path}#{number}", "text", line)
+    else:
+        found = _modality_of(path.name, modality)
+        if found is not None:
+            yield Item(str(path), found, str(path))
+
+
+def _rows(path: Path, modality: str | None, columns: Mapping[str, str] | None) -> Iterator[Item]:
+    rows = _open(str(path))
+    if columns is None:
+        columns = {name: name for name in INPUTS if name in rows.column_names and modality in (None, name)}
+    missing = [column for column in columns.values() if column not in rows.column_names]
+    if missing or not columns:
+        raise ValueError(f"{path}: no column {missing or 'named as a modality'}, there are {rows.column_names}.")
+    for row in range(len(rows)):
+        for name, column in columns.items():
+            yield Item(f"{path}#{row}" + (f"#{name}" if len(columns) > 1 else ""), name, Row(str(path), row, column))
+
+
+def _members(path: Path, modality: str | None) -> Iterator[Item]:
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if not member.isfile():
+                    continue
+                name, place = f"{path}#{member.name}", Member(str(path), member.offset_data, member.size)
+                if Path(member.name).suffix.lower() == ".txt" and modality in (None, "text"):
+                    yield Item(name, "text", place.load().decode("utf-8", errors="replace").strip())
+                    continue
+                found = _modality_of(member.name, modality)
+                if found is not None:
+                    yield Item(name, found, place)
+    except tarfile.TarError as error:
+        raise ValueError(f"Cannot read the archive {str(path)!r}: {error}") from error
+
+
+@lru_cache
+def _image_suffixes() -> frozenset[str]:
+    """What PIL opens (it also knows what it only writes), without EPS, which runs a program."""
+    formats = Image.registered_extensions()
+    return frozenset(suffix for suffix, name in formats.items() if name in Image.OPEN and name != "EPS")
+
+
+def _modality_of(name: str, modality: str | None) -> str | None:
+    """Tell a modality by a file's name; what has another than the wanted one is nothing."""
+    suffix = Path(name).suffix.lower()
+    if suffix in AUDIO_SUFFIXES:
+        found = "audio"
+    elif suffix in VIDEO_SUFFIXES:
+        found = "video"
+    elif suffix in _image_suffixes():
+        # Pictures of one channel are pictures all the same: who means depth says so.
+        found = modality if modality in ("depth", "thermal") else "image"
+    elif suffix == ".csv" and modality == "imu":
+        found = "imu"
+    else:
+        return None
+    return found if modality in (None, found) else None

@@ -1,0 +1,235 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A job of embedding, in parts: each a file that is there whole or not at all, whoever makes it, however often.
+
+That is all there is to resuming after a kill and to dividing the work: what is missing is made.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from tqdm.auto import tqdm
+from transformers import AutoModel, AutoProcessor
+
+from .items import Item
+from .worker import ItemEmbedder
+
+MANIFEST = "job.json"
+
+
+@dataclass
+class JobResult:
+    """What became of a job.
+
+    Args:
+        embedded: Items with a vector, in the whole folder.
+        unreadable: Items without, and why.
+        made: Parts made by this call.
+    """
+
+    embedded: int
+    unreadable: list[dict[str, str]]
+    made: int
+
+
+@dataclass
+class EmbeddingJob:
+    """Embeds items to files in a folder: `part-00000.parquet` with `id`, `modality` and `embedding`, and so on.
+
+    Args:
+        items: The items.
+        output: The folder. One that holds parts of the same job is completed.
+        model: Folder or Hub id of the model.
+        file_format: `"parquet"`, or `"safetensors"` (`embeddings`; ids and modalities in the metadata).
+        part_size: Items in a part.
+        batch_size: Items that go through the model together.
+        num_workers: Processes that read and decode.
+        device: Where to compute; by default an accelerator where there is one.
+        dtype: The model's type; by default that of the checkpoint.
+        model_kwargs: Further arguments of `from_pretrained`: `revision`, `modalities`, `attn_implementation`, …
+
+    Raises:
+        ValueError: If the folder holds another job, two items have one id, or a setting is out of range.
+    """
+
+    items: Sequence[Item]
+    output: str | Path
+    model: str
+    file_format: str = "parquet"
+    part_size: int = 10_000
+    batch_size: int = 64
+    num_workers: int = 0
+    device: str | None = None
+    dtype: str = "auto"
+    model_kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.output = Path(self.output)
+        if self.file_format not in ("parquet", "safetensors"):
+            raise ValueError(f"file_format is {self.file_format!r}, expected 'parquet' or 'safetensors'.")
+        for name in ("part_size", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1.")
+        ids = {item.id for item in self.items}
+        if len(ids) != len(self.items):
+            raise ValueError(f"{len(self.items)} items have only {len(ids)} different ids: is an input named twice?")
+        self._check_manifest()
+
+    @property
+    def num_parts(self) -> int:
+        """Number of parts."""
+        return -(-len(self.items) // self.part_size)
+
+    def path(self, part: int) -> Path:
+        """Return the file of a part."""
+        return self.output / f"part-{part:05d}.{self.file_format}"
+
+    def missing_parts(self) -> list[int]:
+        """Return the parts that are not there yet."""
+        return [part for part in range(self.num_parts) if not self.path(part).is_file()]
+
+    def run(self, rank: int = 0, world_size: int = 1, progress: bool = True) -> JobResult:
+        """Make the missing parts, or this process's share of them.
+
+        Args:
+            rank, world_size: This process's number, and how many divide the work.
+            progress: Show a progress bar, with items a second.
+        """
+        mine = [part for part in range(rank, self.num_parts, world_size) if not self.path(part).is_file()]
+        total = sum(len(self._items(part)) for part in mine)
+        with tqdm(total=total, desc="Embedding", unit="item", disable=not progress) as bar:
+            for part in mine:
+                self.make_part(part, bar.update)
+        return self.result(len(mine))
+
+    def result(self, made: int = 0) -> JobResult:
+        """Count what is there."""
+        unreadable = []
+        for file in sorted(self.output.glob("part-*.unreadable.jsonl")):
+            unreadable += [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        present = [part for part in range(self.num_parts) if self.path(part).is_file()]
+        return JobResult(sum(len(self._items(part)) for part in present) - len(unreadable), unreadable, made)
+
+    def make_part(self, part: int, advance: Any = lambda count: None) -> None:
+        """Make one part: list what cannot be read, then put the file in its place."""
+        items = self._items(part)
+        embeds = np.zeros((len(items), self._embedder.model.config.projection_dim), np.float32)
+        kept, errors = np.zeros(len(items), bool), []
+        for numbers, vectors, failures in self._embedder(items):
+            embeds[numbers], kept[numbers] = vectors, True
+            errors += failures
+            advance(len(numbers) + len(failures))
+        listed = self.output / f"part-{part:05d}.unreadable.jsonl"
+        if errors:
+            lines = [json.dumps({"id": items[number].id, "why": why}) + "\n" for number, why in sorted(errors)]
+            _replace(listed, lambda path: path.write_text("".join(lines), encoding="utf-8"))
+        else:
+            listed.unlink(missing_ok=True)
+        rows = [item for item, is_kept in zip(items, kept, strict=True) if is_kept]
+        _replace(self.path(part), lambda path: self._write(path, rows, embeds[kept]))
+
+    def _items(self, part: int) -> Sequence[Item]:
+        return self.items[part * self.part_size : (part + 1) * self.part_size]
+
+    @cached_property
+    def _embedder(self) -> ItemEmbedder:
+        device = self.device
+        if device is None:
+            device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+        model = AutoModel.from_pretrained(self.model, dtype=self.dtype, **self.model_kwargs).eval().to(device)
+        processor = AutoProcessor.from_pretrained(self.model, revision=self.model_kwargs.get("revision"))
+        lacking = sorted({item.modality for item in self.items} - set(model.inputs))
+        if lacking:
+            raise ValueError(f"There are items of {lacking}, for which the model has no tower: {list(model.inputs)}.")
+        return ItemEmbedder(model, processor, self.batch_size, self.num_workers)
+
+    def _write(self, path: Path, rows: Sequence[Item], embeds: np.ndarray) -> None:
+        ids, modalities = [item.id for item in rows], [item.modality for item in rows]
+        if self.file_format == "safetensors":
+            save_file({"embeddings": embeds}, path, {"ids": json.dumps(ids), "modalities": json.dumps(modalities)})
+            return
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeds.ravel()), embeds.shape[1])
+        table = pa.table({"id": ids, "modality": pa.array(modalities).dictionary_encode(), "embedding": vectors})
+        pq.write_table(table, path)
+
+    def _check_manifest(self) -> None:
+        digest = hashlib.sha256()
+        for item in self.items:
+            digest.update(f"{item.id}\0{item.modality}\n".encode())
+        model = str(Path(self.model).resolve()) if Path(self.model).is_dir() else self.model
+        job = {
+            "items": len(self.items),
+            "digest": digest.hexdigest(),
+            "model": model,
+            "revision": self.model_kwargs.get("revision"),
+            "dtype": self.dtype,
+            "part_size": self.part_size,
+            "file_format": self.file_format,
+        }
+        file = self.output / MANIFEST
+        if file.is_file():
+            known = json.loads(file.read_text(encoding="utf-8"))
+            other = {name: (known.get(name), value) for name, value in job.items() if known.get(name) != value}
+            if other:
+                said = ", ".join(f"{name} {was!r} there, {now!r} now" for name, (was, now) in other.items())
+                raise ValueError(f"{str(self.output)!r} holds another job ({said}): name another folder, or empty it.")
+            return
+        if self.output.is_dir() and any(self.output.glob("part-*")):
+            raise ValueError(f"{str(self.output)!r} holds parts but no {MANIFEST}: name another folder, or empty it.")
+        self.output.mkdir(parents=True, exist_ok=True)
+        _replace(file, lambda path: path.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8"))
+
+
+def _replace(path: Path, write: Any) -> None:
+    """Write beside a file, then put it in its place: whoever is killed leaves no half of one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load_embeddings(folder: str | Path) -> tuple[list[str], list[str], np.ndarray]:
+    """Read what a job has made.
+
+    Returns:
+        Ids; modalities; vectors, float32 of shape `(items, E)`.
+
+    Raises:
+        ValueError: If there are no parts in the folder.
+    """
+    ids, modalities, embeds = [], [], []
+    files = sorted(file for file in Path(folder).glob("part-*") if file.suffix in (".parquet", ".safetensors"))
+    if not files:
+        raise ValueError(f"There are no parts in {str(folder)!r}.")
+    for file in files:
+        for name, modality, vectors in _parts(file):
+            ids += name
+            modalities += modality
+            embeds.append(vectors)
+    return ids, modalities, np.concatenate(embeds)
+
+
+def _parts(file: Path) -> Iterable[tuple[list[str], list[str], np.ndarray]]:
+    if file.suffix == ".parquet":
+        table = pq.read_table(file)
+        vectors = table["embedding"].combine_chunks()
+        flat = vectors.flatten().to_numpy(zero_copy_only=False)
+        yield table["id"].to_pylist(), table["modality"].to_pylist(), flat.reshape(len(table), -1)
+        return
+    with safe_open(file, "numpy") as content:
+        metadata = content.metadata()
+        yield json.loads(metadata["ids"]), json.loads(metadata["modalities"]), content.get_tensor("embeddings")

@@ -1,0 +1,122 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Items to vectors: workers decode while the model computes, texts go by length, a bad item stops nobody."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from transformers import ProcessorMixin
+
+from ..media import for_each, load_audio, load_image
+from ..modeling_imagebind import ImageBindModel, input_name
+from ..processing_imagebind import processor_argument
+from .items import Item
+
+# What is decoded on the CPU and resized, transformed and normalised where the model is; others are made ready at once.
+_DECODERS = {
+    "image": lambda item: np.ascontiguousarray(load_image(item).convert("RGB")).transpose(2, 0, 1),
+    "audio": lambda item: dict(zip(("array", "sampling_rate"), load_audio(item), strict=True)),
+}
+
+
+class ItemEmbedder:
+    """Embeds items.
+
+    Args:
+        model: The model, in evaluation mode, where it shall compute.
+        processor: Its processor.
+        batch_size: Items that go through the model together.
+        num_workers: Processes that read and decode; 0 for none beside this one.
+    """
+
+    def __init__(self, model: ImageBindModel, processor: ProcessorMixin, batch_size: int = 64, num_workers: int = 0):
+        self.model, self.processor = model, processor
+        self.batch_size, self.num_workers = batch_size, num_workers
+
+    @torch.inference_mode()
+    def __call__(self, items: Sequence[Item]) -> Iterator[tuple[list[int], np.ndarray, list[tuple[int, str]]]]:
+        """Embed items, batch by batch.
+
+        Yields:
+            Numbers of the items of a batch; their unit vectors, float32 of shape `(len(numbers), E)`; and numbers and
+            reasons of those that could not be read.
+        """
+        device = self.model.device
+        is_remote = device.type != "cpu"
+        loader = DataLoader(
+            _Batches(items, self._plan(items), self.processor, is_remote),
+            batch_size=None,
+            num_workers=self.num_workers,
+            # Pinned copies go on while the model computes.
+            pin_memory=is_remote,
+            prefetch_factor=4 if self.num_workers else None,
+        )
+        for modality, numbers, values, errors in loader:
+            if not numbers:
+                yield [], np.zeros((0, self.model.config.projection_dim), np.float32), errors
+                continue
+            if isinstance(values, list):
+                argument = {processor_argument(modality): values}
+                values = self.processor(**argument, return_tensors="pt", device=device)
+            inputs = {name: _to(value, device, self.model.dtype) for name, value in values.items()}
+            embeds = self.model(**inputs)[f"{modality}_embeds"]
+            yield numbers, embeds.float().cpu().numpy(), errors
+
+    def _plan(self, items: Sequence[Item]) -> list[list[int]]:
+        """Divide items into batches of one modality; texts of like length together, so that little is padded."""
+        batches = []
+        for modality in dict.fromkeys(item.modality for item in items):
+            numbers = [number for number, item in enumerate(items) if item.modality == modality]
+            if modality == "text":
+                numbers.sort(key=lambda number: len(str(items[number].source)))
+            batches += [numbers[start : start + self.batch_size] for start in range(0, len(numbers), self.batch_size)]
+        return batches
+
+
+def _to(value: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    return value.to(device, dtype if value.is_floating_point() else None, non_blocking=True)
+
+
+class _Batches(Dataset):
+    """Batches of items, read and decoded, and, for a model on the CPU, made ready for it."""
+
+    def __init__(self, items: Sequence[Item], batches: list[list[int]], processor: ProcessorMixin, is_remote: bool):
+        self.items, self.batches, self.processor, self.is_remote = items, batches, processor, is_remote
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> tuple[str, list[int], Any, list[tuple[int, str]]]:
+        numbers = self.batches[number]
+        modality = self.items[numbers[0]].modality
+        kept, values, errors = [], [], []
+        for each in numbers:
+            try:
+                values.append(self._read(self.items[each], modality))
+                kept.append(each)
+            # Whatever a damaged file makes a decoder raise.
+            except Exception as error:
+                errors.append((each, str(error)))
+        if not kept or (self.is_remote and modality in _DECODERS):
+            return modality, kept, values, errors
+        if modality == "text":
+            return modality, kept, self._prepare(values, modality), errors
+        return modality, kept, {name: torch.cat([each[name] for each in values]) for name in values[0]}, errors
+
+    def _read(self, item: Item, modality: str) -> Any:
+        value = item.load()
+        if modality == "text":
+            if not isinstance(value, str):
+                raise ValueError(f"Expected a text, got a {type(value).__name__}.")
+            return value
+        if self.is_remote and modality in _DECODERS:
+            return for_each(_DECODERS[modality], [value])[0]
+        return self._prepare([value], modality)
+
+    def _prepare(self, values: list, modality: str) -> dict[str, torch.Tensor]:
+        # Without the attention mask of texts, which the model never needs.
+        name = input_name(modality)
+        return {name: self.processor(**{processor_argument(modality): values}, return_tensors="pt")[name]}

@@ -1,0 +1,102 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+import io
+import tarfile
+
+import numpy as np
+import pytest
+import soundfile
+from datasets import Dataset, Features, Value
+from datasets import Image as ImageFeature
+from PIL import Image
+
+from imagebind_hf.embedding import find_items
+
+
+def picture(value: int = 0) -> Image.Image:
+    return Image.new("RGB", (8, 8), (value, value, value))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    picture().save(tmp_path / "in" / "b.png")
+    picture(9).save(tmp_path / "in" / "deep" / "a.JPG", format="JPEG")
+    soundfile.write(tmp_path / "in" / "c.wav", np.zeros(800), 8000)
+    (tmp_path / "in" / "lines.txt").write_text("a dog\n\na cat\n")
+    (tmp_path / "in" / "motion.csv").write_text("x")
+    (tmp_path / "in" / ".hidden.png").write_bytes(b"")
+    (tmp_path / "in" / "notes.pdf").write_bytes(b"")
+    return tmp_path / "in"
+
+
+def names(items, root) -> list[tuple[str, str]]:
+    return [(item.id.removeprefix(f"{root}/"), item.modality) for item in items]
+
+
+def test_files_by_type(folder):
+    found = names(find_items([folder]), folder)
+    assert found == [
+        ("b.png", "image"),
+        ("c.wav", "audio"),
+        ("lines.txt#0", "text"),
+        ("lines.txt#2", "text"),
+        ("deep/a.JPG", "image"),
+    ]
+    assert [item.load() for item in find_items([folder / "lines.txt"])] == ["a dog", "a cat"]
+
+
+def test_a_modality_that_is_told(folder):
+    assert names(find_items([folder], "depth"), folder) == [("b.png", "depth"), ("deep/a.JPG", "depth")]
+    assert names(find_items([folder], "imu"), folder) == [("motion.csv", "imu")]
+    assert names(find_items([folder], "audio"), folder) == [("c.wav", "audio")]
+
+
+def test_members_of_an_archive(folder, tmp_path):
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        for name in ("b.png", "c.wav"):
+            archive.add(folder / name, arcname=f"0001.{name.split('.')[1]}")
+        text = b"a caption\n"
+        info = tarfile.TarInfo("0001.txt")
+        info.size = len(text)
+        archive.addfile(info, io.BytesIO(text))
+    items = find_items([tmp_path / "shard.tar"])
+    assert names(items, tmp_path) == [
+        ("shard.tar#0001.png", "image"),
+        ("shard.tar#0001.wav", "audio"),
+        ("shard.tar#0001.txt", "text"),
+    ]
+    assert items[0].load() == (folder / "b.png").read_bytes() and items[2].load() == "a caption"
+
+
+@pytest.mark.parametrize("on_disk", ["parquet", "folder"])
+def test_rows_of_data_sets(tmp_path, on_disk):
+    features = Features({"image": ImageFeature(), "text": Value("string"), "photo": ImageFeature()})
+    rows = {"image": [picture(1), picture(2)], "text": ["one", "two"], "photo": [picture(3)] * 2}
+    dataset = Dataset.from_dict(rows, features=features)
+    path = tmp_path / ("rows.parquet" if on_disk == "parquet" else "rows")
+    dataset.to_parquet(path) if on_disk == "parquet" else dataset.save_to_disk(path)
+    items = find_items([path])
+    assert [(item.id.rpartition("/")[2], item.modality) for item in items[:2]] == [
+        (f"{path.name}#0#image", "image"),
+        (f"{path.name}#0#text", "text"),
+    ]
+    assert len(items) == 4 and items[3].load() == "two" and items[0].load()["bytes"]
+    photos = find_items([path], "depth", {"depth": "photo"})
+    assert [item.id.rpartition("/")[2] for item in photos] == [f"{path.name}#0", f"{path.name}#1"]
+    with pytest.raises(ValueError, match=r"no column \['picture'\], there are"):
+        find_items([path], "image", {"image": "picture"})
+    with pytest.raises(ValueError, match="no column named as a modality, there are"):
+        find_items([path], "audio")
+
+
+def test_bad_input(folder, tmp_path):
+    with pytest.raises(ValueError, match="There is no file or folder '.*nowhere'"):
+        find_items([tmp_path / "nowhere"])
+    with pytest.raises(ValueError, match="Unknown modality 'imag'. Did you mean 'image'"):
+        find_items([folder], "imag")
+    with pytest.raises(ValueError, match="Found nothing of modality video in"):
+        find_items([folder], "video")
+    (tmp_path / "bad.tar").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match="Cannot read the archive"):
+        find_items([tmp_path / "bad.tar"])

@@ -1,0 +1,215 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from conftest import make_config
+from imagebind_hf import ImageBindModel, ImageBindProcessor
+from imagebind_hf.cli import app
+from imagebind_hf.embedding import EmbeddingJob, find_items, load_embeddings
+
+TEXTS = ["a dog", "a very long sentence about a cat that sits on a mat and looks at a dog", "rain", "the sea", "one"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("model")
+    config = make_config(modalities=["vision", "text", "audio"])
+    ImageBindModel(config).save_pretrained(folder)
+    ImageBindProcessor.from_config(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    """Fourteen items, two of which cannot be read."""
+    folder, rng = tmp_path_factory.mktemp("inputs"), np.random.default_rng(0)
+    for number in range(5):
+        Image.fromarray(rng.integers(0, 255, (40, 30 + number, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    for number in range(2):
+        soundfile.write(folder / f"{number}.wav", rng.uniform(-0.5, 0.5, 8000 * (1 + number)), 8000)
+    (folder / "texts.txt").write_text("\n".join(TEXTS))
+    (folder / "bad.png").write_bytes(b"no picture")
+    (folder / "short.wav").write_bytes((folder / "0.wav").read_bytes()[:500])
+    return folder
+
+
+def one_by_one(checkpoint: Path, inputs: Path) -> dict[str, torch.Tensor]:
+    model, processor = (
+        ImageBindModel.from_pretrained(checkpoint).eval(),
+        ImageBindProcessor.from_pretrained(checkpoint),
+    )
+    arguments = {"image": "images", "audio": "audio", "text": "text"}
+    vectors = {}
+    for item in find_items([inputs]):
+        if item.id.endswith(("bad.png", "short.wav")):
+            continue
+        with torch.no_grad():
+            outputs = model(**processor(**{arguments[item.modality]: [item.load()]}, return_tensors="pt"))
+        vectors[item.id] = outputs[f"{item.modality}_embeds"][0]
+    return vectors
+
+
+@pytest.mark.parametrize("file_format, part_size, workers", [("parquet", 4, 0), ("safetensors", 100, 2)])
+def test_vectors_are_those_of_each_item_alone(checkpoint, inputs, tmp_path, file_format, part_size, workers):
+    job = EmbeddingJob(
+        find_items([inputs]), tmp_path, str(checkpoint), file_format, part_size, batch_size=3, num_workers=workers
+    )
+    result = job.run(progress=False)
+    assert result.embedded == 12 and result.made == job.num_parts == -(-14 // part_size)
+    assert sorted(Path(entry["id"]).name for entry in result.unreadable) == ["bad.png", "short.wav"]
+    assert all("Cannot read" in entry["why"] for entry in result.unreadable)
+    ids, modalities, vectors = load_embeddings(tmp_path)
+    expected = one_by_one(checkpoint, inputs)
+    assert ids == [item.id for item in find_items([inputs]) if item.id in expected], "in the order of the items"
+    assert modalities == [item.modality for item in find_items([inputs]) if item.id in expected]
+    torch.testing.assert_close(
+        torch.from_numpy(vectors), torch.stack([expected[name] for name in ids]), atol=1e-5, rtol=0
+    )
+
+
+def test_only_what_is_missing_is_made(checkpoint, inputs, tmp_path):
+    items = find_items([inputs])
+    EmbeddingJob(items, tmp_path, str(checkpoint), part_size=3).run(progress=False)
+    before = load_embeddings(tmp_path)
+    (tmp_path / "part-00001.parquet").unlink()
+    job = EmbeddingJob(items, tmp_path, str(checkpoint), part_size=3)
+    assert job.missing_parts() == [1]
+    result = job.run(progress=False)
+    assert result.made == 1 and len(result.unreadable) == 2
+    after = load_embeddings(tmp_path)
+    assert after[0] == before[0] and np.array_equal(after[2], before[2])
+    assert EmbeddingJob(items, tmp_path, str(checkpoint), part_size=3).run(progress=False).made == 0
+
+
+def test_processes_divide_the_parts(checkpoint, inputs, tmp_path):
+    items = find_items([inputs])
+    made = [
+        EmbeddingJob(items, tmp_path, str(checkpoint), part_size=3).run(rank, 2, progress=False).made
+        for rank in (0, 1)
+    ]
+    assert made == [3, 2] and len(load_embeddings(tmp_path)[0]) == 12
+
+
+def test_another_job_is_refused(checkpoint, inputs, tmp_path):
+    items = find_items([inputs])
+    EmbeddingJob(items, tmp_path / "a", str(checkpoint), part_size=3)
+    with pytest.raises(ValueError, match="holds another job .part_size 3 there, 4 now"):
+        EmbeddingJob(items, tmp_path / "a", str(checkpoint), part_size=4)
+    with pytest.raises(ValueError, match="another job .items 14 there, 13 now, digest"):
+        EmbeddingJob(items[1:], tmp_path / "a", str(checkpoint), part_size=3)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "part-00000.parquet").write_bytes(b"")
+    with pytest.raises(ValueError, match="holds parts but no job.json"):
+        EmbeddingJob(items, tmp_path / "b", str(checkpoint))
+    with pytest.raises(ValueError, match="28 items have only 14 different ids"):
+        EmbeddingJob(items * 2, tmp_path / "c", str(checkpoint))
+    with pytest.raises(ValueError, match="expected 'parquet' or 'safetensors'"):
+        EmbeddingJob(items, tmp_path / "c", str(checkpoint), "csv")
+    with pytest.raises(ValueError, match=r"items of \['depth'\], for which the model has no tower"):
+        EmbeddingJob(find_items([inputs], "depth"), tmp_path / "d", str(checkpoint)).run(progress=False)
+    with pytest.raises(ValueError, match="There are no parts"):
+        load_embeddings(tmp_path / "d")
+
+
+def test_the_command(checkpoint, inputs, tmp_path):
+    arguments = ["embed", str(inputs), "--model", str(checkpoint), "--output", str(tmp_path / "out")]
+    shown = CliRunner().invoke(app, [*arguments, "--part-size", "5"])
+    assert shown.exit_code == 0, shown.output
+    assert "12 vectors in" in shown.output and "2 items could not be read" in shown.output
+    assert len(load_embeddings(tmp_path / "out")[0]) == 12
+    for wrong, message in (
+        (["--engine", "spark"], "--engine is 'spark'"),
+        (["--column", "photo"], "--column needs --modality"),
+        (["--part-size", "6"], "holds another job"),
+    ):
+        shown = CliRunner().invoke(app, [*arguments, *wrong])
+        assert shown.exit_code == 1 and message in shown.output
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment(checkpoint, tmp_path):
+    """However often it is killed: no row is lost, none is there twice."""
+    (tmp_path / "numbers.txt").write_text("\n".join(f"number {number}" for number in range(400)))
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "imagebind_hf.cli", "embed", str(tmp_path / "numbers.txt")]
+    command += ["--model", str(checkpoint), "--output", str(output), "--part-size", "1", "--batch-size", "1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    wait, kills = random.Random(0), 0
+    for _ in range(4):
+        present = len(list(output.glob("part-*")))
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        while process.poll() is None and len(list(output.glob("part-*"))) < present + 2:
+            time.sleep(0.01)
+        time.sleep(wait.uniform(0, 0.1))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills >= 2 and 0 < len(list(output.glob("part-*"))) < 400
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert finished.returncode == 0 and "400 vectors" in finished.stdout, finished.stderr
+    ids, _, vectors = load_embeddings(output)
+    assert ids == [f"{tmp_path / 'numbers.txt'}#{number}" for number in range(400)]
+    expected = torch.stack(list(one_by_one(checkpoint, tmp_path / "numbers.txt").values()))
+    torch.testing.assert_close(torch.from_numpy(vectors), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.slow
+def test_accelerate_launch(checkpoint, inputs, tmp_path):
+    config = resources.files("imagebind_hf.training") / "accelerate" / "cpu_two_processes.yaml"
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
+    command += ["-m", "imagebind_hf.cli", "embed", str(inputs), "--model", str(checkpoint)]
+    command += ["--output", str(tmp_path), "--part-size", "3"]
+    shown = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert shown.returncode == 0 and shown.stdout.count("12 vectors") == 1, shown.stderr[-2000:]
+    assert len(load_embeddings(tmp_path)[0]) == 12 and json.loads((tmp_path / "job.json").read_text())["items"] == 14
+
+
+@pytest.mark.slow
+def test_ray_deals_out_the_part_of_a_dead_actor_again(checkpoint, inputs, tmp_path):
+    pytest.importorskip("ray")
+    script = tmp_path / "job.py"
+    script.write_text(
+        f"""
+import os, sys
+from pathlib import Path
+import imagebind_hf.embedding.ray as engine
+from imagebind_hf.embedding import EmbeddingJob, find_items
+
+died = Path({str(tmp_path / "died")!r})
+
+class Mortal(engine._PartMaker):
+    def __call__(self, batch):
+        if int(batch["part"][0]) == 2 and not died.exists():
+            died.touch()
+            os.kill(os.getpid(), 9)
+        return super().__call__(batch)
+
+engine._PartMaker = Mortal
+job = EmbeddingJob(find_items([{str(inputs)!r}]), {str(tmp_path / "out")!r}, {str(checkpoint)!r}, part_size=3)
+result = engine.run_with_ray(job, num_actors=2)
+assert result.embedded == 12 and result.made == 5, result
+"""
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "died").exists() and len(load_embeddings(tmp_path / "out")[0]) == 12
