@@ -133,5 +133,21 @@ def embed(
             typer.echo(f"  {entry['id']}: {entry['why']}", err=True)
 
 
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="Folder or Hub id of the model.")],
+    output: Annotated[Path, typer.Argument(help="Folder for the ONNX files.")],
+    modality: Annotated[list[str] | None, typer.Option(help="Which; all by default. May be repeated.")] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="Write files with matrices of 8 bits too.")] = False,
+) -> None:
+    """Write an ONNX file for each modality, checked against the model."""
+    from .export import export_onnx
+
+    with _errors():
+        files = export_onnx(model, output, modality, int8)
+    for name, file in files.items():
+        typer.echo(f"{name}: {file}, {file.stat().st_size / 2**20:.1f} MiB")
+
+
 if __name__ == "__main__":
     app()

@@ -237,7 +237,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
         if modality not in self.inputs:
             raise self._no_tower(modality)
         name, tower, ndim = self.inputs[modality]
-        if len(values) == 0:
+        if values.shape[0] == 0:
             raise ValueError(f"{name} is empty: its shape is {tuple(values.shape)}.")
         clips = values.shape[:2] if values.ndim == ndim + 1 else None
         if clips is not None:

@@ -215,7 +215,8 @@ class ImageBindPatchEmbeddings(nn.Module):
         patches = nn.functional.conv2d(values.to(weight.dtype), weight, stride=self.stride)
         positions = self._positions(tuple(patches.shape[-2:]))
         patches = self.layer_norm(patches.flatten(2).transpose(1, 2))
-        return torch.cat([self.class_embedding.expand(len(patches), -1, -1), patches], dim=1) + positions
+        # Not `len`, here and elsewhere: it would fix the batch size of an exported or compiled model.
+        return torch.cat([self.class_embedding.expand(patches.shape[0], -1, -1), patches], dim=1) + positions
 
     def _positions(self, grid_size: tuple[int, int]) -> torch.Tensor:
         """Positions of a grid of another size than the trained one are interpolated bicubically, as published."""
@@ -244,7 +245,8 @@ class ImageBindWindowEmbeddings(nn.Module):
         """Embed signals of shape `(B, channels, samples)`. A window is flattened channel by channel, as published."""
         windows = values.to(self.projection.weight.dtype).unflatten(2, (-1, self.window_size))
         windows = self.layer_norm(self.projection(windows.transpose(1, 2).flatten(2)))
-        return torch.cat([self.class_embedding.expand(len(windows), -1, -1), windows], dim=1) + self.position_embedding
+        tokens = torch.cat([self.class_embedding.expand(windows.shape[0], -1, -1), windows], dim=1)
+        return tokens + self.position_embedding
 
 
 class ImageBindPreTrainedModel(PreTrainedModel):
@@ -346,7 +348,7 @@ class ImageBindTower(ImageBindPreTrainedModel):
             )
         hidden_states = self.encoder(hidden_states, attention_mask, **kwargs)
         if isinstance(position, torch.Tensor):
-            pooled = hidden_states[torch.arange(len(hidden_states), device=hidden_states.device), position]
+            pooled = hidden_states[torch.arange(hidden_states.shape[0], device=hidden_states.device), position]
         else:
             pooled = hidden_states[:, position]
         return BaseModelOutputWithPooling(
