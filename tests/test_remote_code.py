@@ -44,11 +44,15 @@ asked = [
     pipeline(f"zero-shot-{kind}-classification", folder, **remote)(item, candidate_labels=["a", "b"])
     for kind, item in items.items()
 ]
+motion = pipeline("zero-shot-imu-classification", folder, **remote)(np.ones((6, 300)), candidate_labels=["a", "b"])
+both = pipeline("multimodal-embedding", folder, **remote)({"text": "a", "imu": np.ones((6, 300))})
+asked.append(motion)
 text = AutoModel.from_pretrained(folder, modalities=["text"], **remote)
 print(json.dumps({
     "names": names,
     "module": type(model).__module__,
     "embeds": {name: value.tolist() for name, value in outputs.items() if name.endswith("_embeds")},
+    "lengths": {name: len(vector) for name, vector in both.items()},
     "labels": [sorted(answer["label"] for answer in answers) for answers in asked],
     "towers": sorted({name.split("_")[0] for name, _ in text.named_parameters()}),
 }))
@@ -79,7 +83,8 @@ def test_without_the_package(folder, tmp_path):
         "ImageBindFeatureExtractor",
     ]
     assert said["module"].startswith("transformers_modules.")
-    assert said["labels"] == [["a", "b"]] * 2 and said["towers"] == ["text"]
+    assert said["labels"] == [["a", "b"]] * 3 and said["lengths"] == {"text": 16, "imu": 16}
+    assert said["towers"] == ["text"]
     model, processor = AutoModel.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
     inputs = processor(
         text=["a", "two dogs"],

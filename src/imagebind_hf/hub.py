@@ -6,11 +6,13 @@ from importlib import resources
 from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
+from transformers.dynamic_module_utils import custom_object_save
 
 from .configuration_imagebind import ImageBindConfig
 from .feature_extraction_imagebind import ImageBindFeatureExtractor
 from .image_processing_imagebind import ImageBindImageProcessor
 from .modeling_imagebind import ImageBindModel
+from .pipelines import TASKS
 from .processing_imagebind import ImageBindProcessor
 from .tokenization_imagebind import ImageBindTokenizer
 from .video_processing_imagebind import ImageBindVideoProcessor
@@ -46,9 +48,15 @@ def save_with_code(folder: str | Path, model: ImageBindModel, processor: ImageBi
         # A class has one Auto class; the pipeline for images asks for another.
         module = ImageBindModel.__module__.rpartition(".")[2]
         model.config.auto_map = {"AutoModelForZeroShotImageClassification": f"{module}.{ImageBindModel.__name__}"}
+        model.config.custom_pipelines = {
+            task: {"impl": f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}", "pt": ["AutoModel"]}
+            for task, cls in TASKS.items()
+        }
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
+        custom_object_save(next(iter(TASKS.values())), folder)
     finally:
+        del model.config.custom_pipelines
         model.config.auto_map = auto_map
         if auto_map is None:
             del model.config.auto_map

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Registration with transformers' Auto classes: one table.
+"""Registration with transformers' Auto classes, by one table, and with its pipelines.
 
 Registering a class means importing it, and with it torch and torchvision. So a row is carried out when the module of
 its Auto class is imported, not when this package is: `import imagebind_hf` stays cheap.
@@ -65,6 +65,8 @@ _TABLE: dict[str, list[_Row]] = {
     "processing_auto": [_Row("AutoProcessor", "ImageBindConfig", "processing_imagebind", "ImageBindProcessor")],
 }
 _PREFIX = "transformers.models.auto."
+_PIPELINES = "transformers.pipelines"
+_WATCHED = {*(_PREFIX + name for name in _TABLE), _PIPELINES}
 _PACKAGE = __name__.rpartition(".")[0]
 
 
@@ -72,14 +74,19 @@ def register() -> None:
     """Make transformers' Auto classes know ours: now where they are imported already, else as soon as they are."""
     if any(isinstance(finder, _RegisterAfterImport) for finder in sys.meta_path):
         return
-    for module_name in _TABLE:
-        if _PREFIX + module_name in sys.modules:
-            _register(sys.modules[_PREFIX + module_name])
+    for module_name in sorted(_WATCHED & sys.modules.keys()):
+        _register(sys.modules[module_name])
     sys.meta_path.insert(0, _RegisterAfterImport())
 
 
 def _register(auto_module: ModuleType) -> None:
-    """Carry out the rows of one of the modules of Auto classes."""
+    """Carry out the rows of one of the modules of Auto classes, or register the pipelines."""
+    if auto_module.__name__ == _PIPELINES:
+        for task, pipeline_class in import_module(".pipelines", _PACKAGE).TASKS.items():
+            auto_module.PIPELINE_REGISTRY.register_pipeline(
+                task, pipeline_class, pt_model=auto_module.AutoModel, type="multimodal"
+            )
+        return
     for row in _TABLE[auto_module.__name__.removeprefix(_PREFIX)]:
         config = getattr(import_module(".configuration_imagebind", _PACKAGE), row.config)
         module = import_module(f".{row.module}", _PACKAGE)
@@ -119,7 +126,7 @@ class _RegisterAfterImport(MetaPathFinder):
                 execute(module)
             finally:
                 self.thread.depth -= 1
-            if name.removeprefix(_PREFIX) in _TABLE:
+            if name in _WATCHED:
                 self.thread.waiting = [*getattr(self.thread, "waiting", []), module]
             if self.thread.depth == 0:
                 waiting, self.thread.waiting = getattr(self.thread, "waiting", []), []
