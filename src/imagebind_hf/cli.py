@@ -57,7 +57,7 @@ def train(
 
     import yaml
 
-    from .training.measure import format_results
+    from .evaluation.measure import format_results
     from .training.recipe import load_recipe
     from .training.run import run_recipe
 
@@ -147,6 +147,25 @@ def export(
         files = export_onnx(model, output, modality, int8)
     for name, file in files.items():
         typer.echo(f"{name}: {file}, {file.stat().st_size / 2**20:.1f} MiB")
+
+
+@app.command()
+def evaluate(
+    benchmark: Annotated[str, typer.Argument(help="Name of a benchmark or recipe of this package, or a YAML file.")],
+    model: Annotated[str, typer.Option(help="Folder or Hub id of the model.")],
+    data: Annotated[Path | None, typer.Option(help="Folder with the benchmark's files.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="A Hub id, instead of the benchmark's own data set.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File for the results, as JSON.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Items that are computed together.")] = 64,
+    device: Annotated[str | None, typer.Option(help="Where to compute; an accelerator if there is one.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="Change the benchmark: a.b=value.")] = None,
+) -> None:
+    """Measure a model: zero-shot classification, retrieval, few-shot probes, beside the paper's figures."""
+    from .evaluation.command import run_benchmark
+
+    with _errors():
+        typer.echo(run_benchmark(benchmark, model, data, dataset, output, batch_size, device, dtype, overrides))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ from datasets import Audio, ClassLabel, Dataset, IterableDataset
 from PIL import Image
 
 from imagebind_hf.datasets.six_digits import originals
-from imagebind_hf.datasets.sources import load_source, select_classes
-from imagebind_hf.training.recipe import SourceConfig
+from imagebind_hf.datasets.sources import SourceConfig, load_source, select_classes
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import datasets
 from datasets import ClassLabel, Features, Value
@@ -17,9 +18,6 @@ from .motion import load_motion
 from .six_digits import load_six_digits
 from .sunrgbd import load_sunrgbd
 from .wand_strokes import load_wand_strokes
-
-if TYPE_CHECKING:
-    from ..training.recipe import SourceConfig
 
 Rows = datasets.Dataset | datasets.IterableDataset
 
@@ -35,7 +33,39 @@ READERS: dict[str, Callable[..., datasets.Dataset]] = {
 }
 
 
-def load_source(source: "SourceConfig", name: str, data: str | Path | None = None) -> Rows:
+@dataclass
+class SourceConfig:
+    """Where rows come from.
+
+    Args:
+        dataset: A reader of `imagebind_hf.datasets`, or what `datasets.load_dataset` takes: `parquet`, a Hub id, …
+        data_files: File or files, relative to `--data`.
+        data_dir: Folder, relative to `--data`; `.` for that itself.
+        split: The split.
+        column: The column to use, renamed to the modality; by default it has that name already.
+        label: The column of classes, renamed to `label`, where it is not called so.
+        classes: The classes to keep, in this order; `{class: what texts call it}` where that is something else. Two
+            classes that texts call the same are one.
+        include: `{column: [values]}`: rows to keep.
+        exclude: `{column: [values]}`: rows to leave out.
+        streaming: Read the rows as they come, without downloading all first.
+        options: Further arguments of the reader.
+    """
+
+    dataset: str = "parquet"
+    data_files: str | list[str] | None = None
+    data_dir: str | None = None
+    split: str = "train"
+    column: str | None = None
+    label: str | None = None
+    classes: list[str] | dict[str, str] | None = None
+    include: dict[str, list] = field(default_factory=dict)
+    exclude: dict[str, list] = field(default_factory=dict)
+    streaming: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def load_source(source: SourceConfig, name: str, data: str | Path | None = None) -> Rows:
     """Load rows, with the wanted column under a given name.
 
     Audio is left undecoded: the processor decodes it, without the codecs that `datasets` asks for.

@@ -2,18 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Embedding of whole data sets."""
 
+import hashlib
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, Features, List, Value
+from datasets.fingerprint import Hasher
 from tqdm.auto import tqdm
 from transformers import BatchFeature, ProcessorMixin
 
 from ..modeling_imagebind import ImageBindModel, input_name
 from ..processing_imagebind import processor_argument
+from ..sharding import modality_of
 
 
-@torch.inference_mode()
 def embed_dataset(
     model: ImageBindModel,
     processor: ProcessorMixin,
@@ -37,26 +41,58 @@ def embed_dataset(
         `torch.Tensor` of shape `(rows, E)` on the CPU, in float32.
 
     Raises:
-        ValueError: If the data set has no such column, or no rows.
+        ValueError: If the data set has no such column, or no rows, or an item cannot be read.
     """
-    column = modality if modality in dataset.column_names else input_name(modality)
-    if column not in dataset.column_names:
-        raise ValueError(f"The data set has no column {modality!r} or {column!r}: {dataset.column_names}.")
-    if not len(dataset):
-        raise ValueError("The data set is empty.")
-    dataset = dataset.select_columns([column])
-    if column != modality:
-        dataset = dataset.with_format("torch")
+    dataset, column = _column(dataset, modality)
     embeds = []
     for start in tqdm(range(0, len(dataset), batch_size), desc=f"Embedding {modality}", disable=not progress):
-        values = dataset[start : start + batch_size][column]
-        if column == modality:
-            inputs = processor(**{processor_argument(modality): list(values)}, return_tensors="pt")
-        else:
-            inputs = BatchFeature({column: values})
-        output = model(**inputs.to(model.device, model.dtype))
-        embeds.append(output[f"{modality}_embeds"].float().cpu())
+        embeds.append(_embed(model, processor, dataset[start : start + batch_size][column], modality, column))
     return torch.cat(embeds)
+
+
+def embed_dataset_cached(
+    model: ImageBindModel, processor: ProcessorMixin, dataset: Dataset, modality: str, batch_size: int = 64
+) -> tuple[torch.Tensor, dict[int, str]]:
+    """Embed a column of a data set, and let `datasets` keep the result on disk.
+
+    It is found again by the fingerprint of the data, the tower's weights and the processor's settings.
+
+    Args:
+        model, processor, dataset, modality, batch_size: As for [`embed_dataset`].
+
+    Returns:
+        `torch.Tensor` of shape `(rows, E)`, NaN where an item could not be read; and for those why, by row.
+
+    Raises:
+        ValueError: If the data set has no such column, no rows, or none that can be read.
+        OSError: If the disk is full.
+    """
+    dataset, column = _column(dataset, modality)
+    size = model.config.projection_dim
+
+    def process(rows: dict[str, Any]) -> dict[str, Any]:
+        values = rows[column]
+        try:
+            return {"embeds": _embed(model, processor, values, modality, column).numpy(), "why": [""] * len(values)}
+        except ValueError:
+            # One of them: each alone tells which.
+            pairs = [_try(model, processor, value, modality, column, size) for value in values]
+            return {"embeds": np.stack([embed for embed, _ in pairs]), "why": [why for _, why in pairs]}
+
+    key = [dataset._fingerprint, _digest(model, modality), repr(processor), modality, column]
+    mapped = dataset.map(
+        process,
+        batched=True,
+        batch_size=batch_size,
+        remove_columns=dataset.column_names,
+        features=Features({"embeds": List(Value("float32"), length=size), "why": Value("string")}),
+        new_fingerprint=Hasher.hash(key),
+        desc=f"Embedding {modality}",
+    )
+    unreadable = {row: why for row, why in enumerate(mapped["why"][:]) if why}
+    if len(unreadable) == len(dataset):
+        raise ValueError(f"None of {len(dataset)} items of {modality} can be read; the first: {unreadable[0]}")
+    return torch.from_numpy(mapped.with_format("numpy")["embeds"][:]), unreadable
 
 
 def embed_texts(
@@ -65,3 +101,44 @@ def embed_texts(
     """Embed texts; returns a `torch.Tensor` of shape `(len(texts), E)` on the CPU, in float32."""
     dataset = Dataset.from_dict({"text": list(texts)})
     return embed_dataset(model, processor, dataset, "text", batch_size, progress=False)
+
+
+def _column(dataset: Dataset, modality: str) -> tuple[Dataset, str]:
+    """Choose the one column; ready inputs come as tensors."""
+    column = modality if modality in dataset.column_names else input_name(modality)
+    if column not in dataset.column_names:
+        raise ValueError(f"The data set has no column {modality!r} or {column!r}: {dataset.column_names}.")
+    if not len(dataset):
+        raise ValueError("The data set is empty.")
+    dataset = dataset.select_columns([column])
+    return (dataset if column == modality else dataset.with_format("torch")), column
+
+
+@torch.inference_mode()
+def _embed(model: ImageBindModel, processor: ProcessorMixin, values: Any, modality: str, column: str) -> torch.Tensor:
+    if column == modality:
+        inputs = processor(**{processor_argument(modality): list(values)}, return_tensors="pt")
+    else:
+        inputs = BatchFeature({column: values})
+    output = model(**inputs.to(model.device, model.dtype))
+    return output[f"{modality}_embeds"].float().cpu()
+
+
+def _try(
+    model: ImageBindModel, processor: ProcessorMixin, value: Any, modality: str, column: str, size: int
+) -> tuple[np.ndarray, str]:
+    try:
+        return _embed(model, processor, [value], modality, column)[0].numpy(), ""
+    except ValueError as error:
+        return np.full(size, np.nan, np.float32), str(error)
+
+
+def _digest(model: ImageBindModel, modality: str) -> str:
+    """Hash the weights of a modality's tower and projection."""
+    tower = model.inputs[modality].tower
+    digest = hashlib.sha256(repr(model.config.tower_configs[tower].to_dict()).encode())
+    digest.update(f"{model.dtype} {model.config.normalize_clip_mean}".encode())
+    for name, tensor in model.state_dict().items():
+        if modality_of(name) == tower:
+            digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 
@@ -81,6 +82,10 @@ def retrieval_metrics(
     Returns:
         `recall@k`: the share of queries with a right answer among the first k; `median_rank`.
     """
-    ranks = target_ranks(queries, gallery, targets).float()
-    recalls = {f"recall@{k}": (ranks <= k).float().mean().item() for k in ks}
-    return {**recalls, "median_rank": ranks.quantile(0.5).item()}
+    return recalls(target_ranks(queries, gallery, targets), ks)
+
+
+def recalls(ranks: torch.Tensor, ks: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+    """Sum ranks up: `recall@k`, and `median_rank`."""
+    shares = {f"recall@{k}": (ranks <= k).float().mean().item() for k in ks}
+    return {**shares, "median_rank": float(np.median(ranks.numpy()))}

@@ -12,39 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ..datasets.sources import SourceConfig
+from ..evaluation.config import EvaluationConfig, FewShotConfig
 from ..schema import load_settings
-
-
-@dataclass
-class SourceConfig:
-    """Where rows come from.
-
-    Args:
-        dataset: A reader of `imagebind_hf.datasets`, or what `datasets.load_dataset` takes: `parquet`, a Hub id, …
-        data_files: File or files, relative to `--data`.
-        data_dir: Folder, relative to `--data`; `.` for that itself.
-        split: The split.
-        column: The column to use, renamed to the modality; by default it has that name already.
-        label: The column of classes, renamed to `label`, where it is not called so.
-        classes: The classes to keep, in this order; `{class: what texts call it}` where that is something else. Two
-            classes that texts call the same are one.
-        include: `{column: [values]}`: rows to keep.
-        exclude: `{column: [values]}`: rows to leave out.
-        streaming: Read the rows as they come, without downloading all first.
-        options: Further arguments of the reader.
-    """
-
-    dataset: str = "parquet"
-    data_files: str | list[str] | None = None
-    data_dir: str | None = None
-    split: str = "train"
-    column: str | None = None
-    label: str | None = None
-    classes: list[str] | dict[str, str] | None = None
-    include: dict[str, list] = field(default_factory=dict)
-    exclude: dict[str, list] = field(default_factory=dict)
-    streaming: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -103,42 +73,6 @@ class StageConfig:
     arguments: dict[str, Any] = field(default_factory=dict)
     merge_lora: bool = True
     name: str = "training"
-
-
-@dataclass
-class EvaluationConfig:
-    """A test set of one modality, for zero-shot classification and retrieval.
-
-    Args:
-        source: Where the rows come from. For classification they have a column `label`.
-        templates: Sentences with `{}` for the class names.
-        modality: The modality; by default the name of the entry.
-        against: A modality in the same rows, `image` for instance: row by row retrieval, both ways.
-    """
-
-    source: SourceConfig
-    templates: list[str] | None = None
-    modality: str | None = None
-    against: str | None = None
-
-
-@dataclass
-class FewShotConfig:
-    """A linear probe on embeddings, trained on few items of each class.
-
-    Args:
-        train: Source of the items that are drawn from.
-        test: Source of the test items.
-        shots: Items of each class; `all` for all there are.
-        seeds: Number of draws.
-        modality: The modality; by default the name of the entry.
-    """
-
-    train: SourceConfig
-    test: SourceConfig
-    shots: list[int | str] = field(default_factory=lambda: [1, 2, 4, 8, "all"])
-    seeds: int = 5
-    modality: str | None = None
 
 
 @dataclass

@@ -16,6 +16,8 @@ from transformers.utils import logging
 
 from ..configuration_imagebind import ImageBindConfig
 from ..datasets.sources import Rows, load_source
+from ..evaluation.config import EvaluationConfig, load_templates
+from ..evaluation.measure import Measurement, format_results
 from ..hub import write_card
 from ..modeling_imagebind import ImageBindModel
 from ..processing_imagebind import ImageBindProcessor
@@ -23,8 +25,7 @@ from ..schema import check_keys
 from .arguments import ImageBindTrainingArguments
 from .augmentation import Augmentation
 from .data import Pairs, preprocess
-from .measure import format_results, measure
-from .recipe import AugmentationConfig, EvaluationConfig, PairsConfig, Recipe
+from .recipe import AugmentationConfig, PairsConfig, Recipe
 from .trainer import ImageBindTrainer
 from .validation import ValidationSet
 
@@ -56,12 +57,8 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
     known = [entry.name for entry in dataclasses.fields(ImageBindTrainingArguments)]
     for stage in recipe.stages:
         check_keys(stage.arguments, known, f"{stage.name}: arguments")
-    validation = _test_sets(recipe.validation, data)
-    tests = _test_sets(recipe.evaluation, data)
-    probes = {
-        name: tuple(load_source(source, config.modality or name, data) for source in (config.train, config.test))
-        for name, config in recipe.few_shot.items()
-    }
+    validation = _validation_sets(recipe.validation, data)
+    measurement = Measurement(recipe.evaluation, recipe.few_shot, data)
     pairs = [
         {name: _pairs(config, config.modality or name, processor, data) for name, config in stage.pairs.items()}
         for stage in recipe.stages
@@ -82,7 +79,7 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
     if trainer.is_world_process_zero():
         model.save_pretrained(output)
         processor.save_pretrained(output)
-        results = measure(model.eval(), processor, tests, probes, recipe.few_shot)
+        results = measurement.run(model.eval(), processor)
         (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         processor.save_modality_folders(output)
         write_card(output, model.config, title=output.name, converted=False, results=format_results(results))
@@ -104,12 +101,13 @@ def _finish(trainer: ImageBindTrainer, output: Path, merge_lora: bool) -> nn.Mod
     return model
 
 
-def _test_sets(configs: Mapping[str, EvaluationConfig], data: str | Path | None) -> dict[str, ValidationSet]:
+def _validation_sets(configs: Mapping[str, EvaluationConfig], data: str | Path | None) -> dict[str, ValidationSet]:
     sets = {}
     for name, config in configs.items():
         modality = config.modality or name
         rows = load_source(config.source, modality, data)
-        sets[name] = ValidationSet(rows, modality, config.templates, config.against)
+        templates = None if config.templates is None else load_templates(config.templates)
+        sets[name] = ValidationSet(rows, modality, templates, config.against)
     return sets
 
 

@@ -1,0 +1,81 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The command `imagebind-hf evaluate`."""
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import torch
+import yaml
+from transformers import AutoModel, AutoProcessor
+
+from .config import Benchmark, load_benchmark
+from .measure import Measurement, format_results, model_index
+
+
+def find_benchmark(name: str, overrides: Sequence[str] | None = None) -> Benchmark:
+    """Read a benchmark, or what a recipe measures in the end.
+
+    Raises:
+        ValueError: If there is neither; near names are suggested.
+    """
+    from ..training.recipe import load_recipe
+
+    benchmarks, recipes = (
+        {entry.name.removesuffix(".yaml") for entry in (resources.files("imagebind_hf") / folder).iterdir()}
+        for folder in ("evaluation/benchmarks", "training/recipes")
+    )
+    file = Path(name)
+    is_recipe = name in recipes - benchmarks
+    if file.is_file():
+        is_recipe = "stages" in (yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    if not is_recipe:
+        return load_benchmark(name, list(overrides or []))
+    recipe = load_recipe(name, list(overrides or []))
+    return Benchmark(f"What the recipe {name} measures", recipe.evaluation, recipe.few_shot)
+
+
+def run_benchmark(
+    benchmark: str,
+    model: str,
+    data: str | Path | None = None,
+    dataset: str | None = None,
+    output: str | Path | None = None,
+    batch_size: int = 64,
+    device: str | None = None,
+    dtype: str = "auto",
+    overrides: Sequence[str] | None = None,
+) -> str:
+    """Measure a model, and return what to print.
+
+    Args:
+        benchmark: Name or file of a benchmark, or of a recipe, whose test sets are measured.
+        model: Folder or Hub id.
+        data: Folder that files are relative to.
+        dataset: A Hub id to take instead of the benchmark's own.
+        output: JSON file for results, benchmark, model, and metadata for a model card.
+        batch_size: Items that are computed together.
+        device: Where to compute; an accelerator if there is one.
+        dtype: The model's type.
+        overrides: `a.b=value` each.
+
+    Raises:
+        ValueError: For an unknown benchmark, missing files or columns, or a model without a tower that is asked for.
+    """
+    found = find_benchmark(benchmark, overrides)
+    if dataset is not None:
+        sources = [config.source for config in found.evaluation.values()]
+        for source in [*sources, *(each for probe in found.few_shot.values() for each in (probe.train, probe.test))]:
+            source.dataset, source.data_files, source.data_dir = dataset, None, None
+    measurement = Measurement(found.evaluation, found.few_shot, data)
+    if device is None:
+        device = str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"
+    loaded = AutoModel.from_pretrained(model, dtype=dtype).eval().to(device)
+    results = measurement.run(loaded, AutoProcessor.from_pretrained(model), batch_size)
+    if output is not None:
+        entries = [vars(entry) for entry in model_index(results, benchmark)]
+        content = {"benchmark": benchmark, "model": model, "paper": found.paper, **results, "eval_results": entries}
+        Path(output).write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    return f"{found.title}\n{format_results(results, found.paper)}"
