@@ -168,5 +168,33 @@ def evaluate(
         typer.echo(run_benchmark(benchmark, model, data, dataset, output, batch_size, device, dtype, overrides))
 
 
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="Folder of videos, with sounds of their names or with their own.")],
+    model: Annotated[str, typer.Option(help="Folder or Hub id of the model.")],
+    output: Annotated[Path | None, typer.Option(help="File for the scores of all clips, as JSON.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Clips that are computed together.")] = 4,
+) -> None:
+    """Compute the ImageBind score of videos and their sounds: mean cosine times 100."""
+    import json
+
+    import torch
+    from transformers import AutoModel, AutoProcessor
+
+    from .evaluation.imagebind_score import imagebind_score
+
+    with _errors():
+        loaded = AutoModel.from_pretrained(model, modalities=["vision", "audio"]).eval()
+        if torch.accelerator.is_available():
+            loaded.to(torch.accelerator.current_accelerator())
+        result = imagebind_score(loaded, AutoProcessor.from_pretrained(model), folder, batch_size)
+    low, high = result["interval"]
+    typer.echo(f"{result['score']:.2f} (95 %: {low:.2f} to {high:.2f}) of {len(result['clips'])} clips")
+    if result["unreadable"]:
+        typer.echo(f"{len(result['unreadable'])} could not be read: {', '.join(list(result['unreadable'])[:5])}")
+    if output is not None:
+        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     app()

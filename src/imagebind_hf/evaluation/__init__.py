@@ -6,6 +6,7 @@ from .arithmetic import combine_embeddings
 from .bootstrap import bootstrap_interval
 from .config import Benchmark, load_benchmark
 from .embed import embed_dataset, embed_texts
+from .imagebind_score import imagebind_score
 from .linear_probe import few_shot_accuracy
 from .measure import Measurement, format_results, model_index
 from .retrieval import retrieval_by_class, retrieval_metrics
@@ -21,6 +22,7 @@ __all__ = [
     "embed_texts",
     "few_shot_accuracy",
     "format_results",
+    "imagebind_score",
     "load_benchmark",
     "model_index",
     "retrieval_by_class",
