@@ -38,7 +38,7 @@ def imagebind_score(
         progress: Show a progress bar.
 
     Returns:
-        `score`; `interval`, of 95 % (bootstrap over clips); `clips`, the scores by name; `unreadable`, reasons by name.
+        `score`; `interval`, of 95 % (bootstrap over clips); `clips`, scores by name; `unreadable`, reasons by name.
 
     Raises:
         ValueError: If the model lacks a tower, or no clip can be read.
