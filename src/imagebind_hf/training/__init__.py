@@ -4,8 +4,9 @@
 
 from .arguments import ImageBindTrainingArguments
 from .augmentation import Augmentation
-from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
+from .data import PairCollator, PairDataset, Pairs
 from .losses import InfoNCELoss, SigLIPLoss, gather_with_gradient
+from .sampler import PairBatchSampler
 from .streaming import PairStream
 from .trainer import ImageBindTrainer
 from .validation import ValidationSet

@@ -21,10 +21,11 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, seed_worker, speed
 from ..modeling_imagebind import ImageBindModel
 from .arguments import ImageBindTrainingArguments
 from .cache import cache_image_embeds
-from .data import PairBatchSampler, PairCollator, PairDataset, Pairs
+from .data import PairCollator, PairDataset, Pairs
 from .gradcache import cached_loss, embeddings
 from .losses import InfoNCELoss
 from .parameters import add_lora, decay_learning_rates, decay_names, keep_last_layers
+from .sampler import PairBatchSampler
 from .streaming import PairStream
 from .validation import ValidationSet
 
