@@ -4,11 +4,13 @@
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import torch
-from datasets import Dataset, Features, List, Value
+from datasets import Dataset, Features, List, Value, concatenate_datasets
 from datasets.fingerprint import Hasher
 from tqdm.auto import tqdm
 from transformers import BatchFeature, ProcessorMixin
@@ -16,6 +18,9 @@ from transformers import BatchFeature, ProcessorMixin
 from ..modeling_imagebind import ImageBindModel, input_name
 from ..processing_imagebind import processor_argument
 from ..sharding import modality_of
+
+# Rows that are kept together: so many at most are embedded anew after an interruption.
+CHUNK = 2_048
 
 
 def embed_dataset(
@@ -55,7 +60,8 @@ def embed_dataset_cached(
 ) -> tuple[torch.Tensor, dict[int, str]]:
     """Embed a column of a data set, and let `datasets` keep the result on disk.
 
-    It is found again by the fingerprint of the data, the tower's weights and the processor's settings.
+    It is found again by the fingerprint of the data, the tower's weights and the processor's settings; a run that was
+    interrupted goes on from the last part that was complete.
 
     Args:
         model, processor, dataset, modality, batch_size: As for [`embed_dataset`].
@@ -80,15 +86,26 @@ def embed_dataset_cached(
             return {"embeds": np.stack([embed for embed, _ in pairs]), "why": [why for _, why in pairs]}
 
     key = [dataset._fingerprint, _digest(model, modality), repr(processor), modality, column]
-    mapped = dataset.map(
-        process,
-        batched=True,
-        batch_size=batch_size,
-        remove_columns=dataset.column_names,
-        features=Features({"embeds": List(Value("float32"), length=size), "why": Value("string")}),
-        new_fingerprint=Hasher.hash(key),
-        desc=f"Embedding {modality}",
-    )
+    parts = []
+    for start in range(0, len(dataset), CHUNK):
+        fingerprint = Hasher.hash([*key, start, CHUNK])
+        file = None
+        if not dataset.cache_files:
+            # What is made of rows in memory, datasets would keep there.
+            file = Path(datasets.config.HF_DATASETS_CACHE) / "imagebind_hf" / f"embeddings-{fingerprint}.arrow"
+            file.parent.mkdir(parents=True, exist_ok=True)
+        part = dataset.select(range(start, min(start + CHUNK, len(dataset)))).map(
+            process,
+            batched=True,
+            batch_size=batch_size,
+            remove_columns=dataset.column_names,
+            features=Features({"embeds": List(Value("float32"), length=size), "why": Value("string")}),
+            cache_file_name=file and str(file),
+            new_fingerprint=fingerprint,
+            desc=f"Embedding {modality}",
+        )
+        parts.append(part)
+    mapped = concatenate_datasets(parts)
     unreadable = {row: why for row, why in enumerate(mapped["why"][:]) if why}
     if len(unreadable) == len(dataset):
         raise ValueError(f"None of {len(dataset)} items of {modality} can be read; the first: {unreadable[0]}")
@@ -104,13 +121,16 @@ def embed_texts(
 
 
 def _column(dataset: Dataset, modality: str) -> tuple[Dataset, str]:
-    """Choose the one column; ready inputs come as tensors."""
+    """Choose the one column: media as they are stored, for the processor to decode, ready inputs as tensors."""
     column = modality if modality in dataset.column_names else input_name(modality)
     if column not in dataset.column_names:
         raise ValueError(f"The data set has no column {modality!r} or {column!r}: {dataset.column_names}.")
     if not len(dataset):
         raise ValueError("The data set is empty.")
     dataset = dataset.select_columns([column])
+    feature = dataset.features[column]
+    if isinstance(feature, (datasets.Audio, datasets.Image, datasets.Video)):
+        dataset = dataset.cast_column(column, type(feature)(decode=False))
     return (dataset if column == modality else dataset.with_format("torch")), column
 
 

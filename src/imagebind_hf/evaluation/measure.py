@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, Value
 from huggingface_hub import EvalResult
 from transformers import ProcessorMixin
 from transformers.utils import logging
@@ -124,7 +124,23 @@ def _load(config: EvaluationConfig, name: str, data: str | Path | None) -> Datas
         feature = getattr(feature, "feature", feature) if config.multi_label else feature
         if not getattr(feature, "names", None):
             raise ValueError(f"{name}: classification needs a column 'label' of ClassLabel, it is {feature}.")
+        _check_labels(rows["label"][:], len(feature.names), config.multi_label, name)
     return rows
+
+
+def _check_labels(labels: Sequence[Any], classes: int, multi_label: bool, name: str) -> None:
+    """Refuse rows of no class, which ClassLabel stores as -1, and of numbers without a name."""
+    bad = [
+        row
+        for row, label in enumerate(labels)
+        if label is None
+        or any(each is None or not 0 <= each < classes for each in (label if multi_label else [label]))
+    ]
+    if bad:
+        raise ValueError(
+            f"{name}: {len(bad)} of {len(labels)} rows are of no class that has a name, row {bad[0]} for one: "
+            f"{labels[bad[0]]}. Is it the right split? `exclude` leaves rows out."
+        )
 
 
 def _embed(
@@ -137,7 +153,8 @@ def _embed(
     """
     embeds, bad = {}, {}
     for modality in modalities:
-        if modality == "text" and isinstance(rows[0]["text"], list):
+        if modality == "text" and not isinstance(rows.features["text"], Value):
+            bad |= {row: "It has no text." for row, texts in enumerate(rows["text"][:]) if not texts}
             continue
         embeds[modality], unreadable = embed_dataset_cached(model, processor, rows, modality, batch_size)
         bad |= unreadable
@@ -160,9 +177,19 @@ def _classify(
     names = (feature.feature if config.multi_label else feature).names
     scores = class_scores(model, processor, embeds, names, load_templates(config.templates), config.groups)
     if config.multi_label:
-        value, count = mean_average_precision(scores, rows["label"][:])
-        chance = float(np.mean(np.bincount(np.concatenate(rows["label"][:]), minlength=len(names)) / len(rows)))
-        return {"mean_average_precision": value, "classes": count, "chance": chance, "rows": len(rows)}
+        tags = rows["label"][:]
+        shares = np.bincount([number for numbers in tags for number in numbers], minlength=len(names)) / len(rows)
+        return {
+            "mean_average_precision": float(mean_average_precision(scores, tags)[0]),
+            # Fewer samples than of a mean: all items are sorted by every class for each.
+            "interval": bootstrap_interval(
+                np.arange(len(rows)), lambda sample: mean_average_precision(scores, tags, sample.astype(int)), 200
+            ),
+            "classes": int((shares > 0).sum()),
+            # Precision at random is the share of the class.
+            "chance": float(shares[shares > 0].mean()),
+            "rows": len(rows),
+        }
     labels = torch.tensor(rows["label"][:])
     hits, top5 = top_k_hits(scores, labels), top_k_hits(scores, labels, 5)
     result = {
@@ -184,7 +211,7 @@ def _retrieve(
 ) -> dict[str, Any]:
     """Measure both ways between the two sides of the rows."""
     targets = [[row] for row in range(len(rows))]
-    if len(others) != len(embeds):
+    if config.against == "text" and not isinstance(rows.features["text"], Value):
         # Several texts of a row.
         ends = np.cumsum([len(texts) for texts in rows["text"][:]]).tolist()
         targets = [list(range(start, end)) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
@@ -221,7 +248,7 @@ def format_results(results: Mapping[str, Any], paper: Mapping[str, Any] | None =
     for name, entry in results["zero_shot"].items():
         value = entry.get("accuracy", entry.get("mean_average_precision"))
         line = f"  {name:<24}{value:>8.1%}{entry['chance']:>12.1%}{entry['rows']:>8}"
-        lines.append(line + (_span(entry["interval"]) if "interval" in entry else "   (mean average precision)"))
+        lines.append(line + _span(entry["interval"]) + ("" if "accuracy" in entry else ", mean average precision"))
     if results["retrieval"]:
         lines.append("Retrieval, recall@1" + " " * 21 + "chance")
     for name, entry in results["retrieval"].items():

@@ -48,7 +48,7 @@ def target_ranks(
         `torch.Tensor` of shape `(queries,)`, integers.
 
     Raises:
-        ValueError: If a query has no right answer, or one that is not in the gallery.
+        ValueError: If a query has no right answer, or one that is not in the gallery, or embeddings are not finite.
     """
     if targets is None:
         if len(queries) != len(gallery):
@@ -56,6 +56,9 @@ def target_ranks(
         targets = [[row] for row in range(len(queries))]
     if len(targets) != len(queries):
         raise ValueError(f"Got {len(targets)} targets for {len(queries)} queries.")
+    # Nothing is as near as what is no number: such a query would count as answered.
+    if not (queries.isfinite().all() and gallery.isfinite().all()):
+        raise ValueError("Embeddings are not finite.")
     ranks = []
     for start in range(0, len(queries), block_size):
         scores = queries[start : start + block_size] @ gallery.t()

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score
 from transformers import ProcessorMixin
 
 from ..modeling_imagebind import ImageBindModel
@@ -72,6 +71,8 @@ def class_scores(
 def top_k_hits(scores: torch.Tensor, labels: torch.Tensor, k: int = 1) -> torch.Tensor:
     """Tell for every item whether its class is among the k best.
 
+    Classes as near as the right one count as before it: a model that maps all to one point gains nothing.
+
     Args:
         scores (`torch.Tensor` of shape `(rows, classes)`): Scores.
         labels (`torch.Tensor` of shape `(rows,)`): Number of each item's class.
@@ -79,9 +80,15 @@ def top_k_hits(scores: torch.Tensor, labels: torch.Tensor, k: int = 1) -> torch.
 
     Returns:
         `torch.Tensor` of shape `(rows,)`, booleans.
+
+    Raises:
+        ValueError: If a score is not finite, or a label is no class.
     """
-    best = scores.topk(min(k, scores.shape[1]), dim=1).indices
-    return (best == labels[:, None]).any(dim=1)
+    if not scores.isfinite().all():
+        raise ValueError("Scores are not finite.")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < scores.shape[1]:
+        raise ValueError(f"Labels from {labels.min()} to {labels.max()} for {scores.shape[1]} classes.")
+    return (scores >= scores.gather(1, labels[:, None])).sum(dim=1) <= min(k, scores.shape[1])
 
 
 def zero_shot_accuracy(embeds: torch.Tensor, classes: torch.Tensor, labels: torch.Tensor) -> float:
@@ -95,21 +102,46 @@ def zero_shot_accuracy(embeds: torch.Tensor, classes: torch.Tensor, labels: torc
     return top_k_hits(embeds @ classes.t(), labels).float().mean().item()
 
 
-def mean_average_precision(scores: torch.Tensor, labels: Sequence[Sequence[int]]) -> tuple[float, int]:
-    """Return the mean over classes of average precision (AudioSet's measure), and of how many classes.
+def mean_average_precision(
+    scores: torch.Tensor, labels: Sequence[Sequence[int]], samples: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the mean over classes of average precision (AudioSet's measure).
 
     Args:
         scores (`torch.Tensor` of shape `(rows, classes)`): Scores.
         labels: The numbers of each item's classes. Classes without an item are left out.
+        samples (`np.ndarray` of shape `(samples, n)`, *optional*): Numbers of items, drawn with replacement; by
+            default the items themselves are the one sample.
+
+    Returns:
+        `np.ndarray` of shape `(samples,)`.
 
     Raises:
-        ValueError: If no item has a class.
+        ValueError: If no item has a class, or a score is not finite.
     """
-    truth = np.zeros(tuple(scores.shape), dtype=bool)
-    for row, classes in enumerate(labels):
-        truth[row, list(classes)] = True
+    if not scores.isfinite().all():
+        raise ValueError("Scores are not finite.")
+    rows, classes = scores.shape
+    truth = np.zeros((rows, classes), dtype=bool)
+    for row, numbers in enumerate(labels):
+        truth[row, list(numbers)] = True
     present = np.flatnonzero(truth.any(axis=0))
     if not len(present):
         raise ValueError("No item has a class.")
-    precisions = [average_precision_score(truth[:, each], scores[:, each].numpy()) for each in present]
-    return float(np.mean(precisions)), len(present)
+    samples = np.arange(rows)[None] if samples is None else samples
+    # How often each item was drawn.
+    weights = np.stack([np.bincount(sample, minlength=rows) for sample in samples])
+    total, count = np.zeros(len(samples)), np.zeros(len(samples))
+    for number in present:
+        values = scores[:, number].numpy()
+        order = np.argsort(-values, kind="stable")
+        drawn = weights[:, order]
+        # Items of one score are one step.
+        ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
+        found = np.cumsum(drawn * truth[order, number], axis=1)[:, ends]
+        precision = found / np.maximum(np.cumsum(drawn, axis=1)[:, ends], 1)
+        steps = np.diff(found, axis=1, prepend=0)
+        # A sample may lack the class.
+        total += (steps * precision).sum(axis=1) / np.maximum(found[:, -1], 1)
+        count += found[:, -1] > 0
+    return total / np.maximum(count, 1)
