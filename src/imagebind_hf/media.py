@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .containers import check_complete, mp3_tells_length
 
@@ -93,6 +93,9 @@ def load_image(item: Any) -> Image.Image:
             raise ValueError(f"{image.width}x{image.height} are too many pixels")
         image.load()
         return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError as error:
+        # PIL names the file object, with its address.
+        raise ValueError(f"Cannot read the image {describe(item)}: it is of no format that PIL knows") from error
     # PIL's readers raise whatever they stumble over in a damaged file.
     except Exception as error:
         raise ValueError(f"Cannot read the image {describe(item)}: {error}") from error

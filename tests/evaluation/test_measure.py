@@ -255,3 +255,14 @@ def test_the_command(model, processor, folder, tmp_path):
     )
     shown = CliRunner().invoke(app, ["evaluate", "esc5", "--model", str(tmp_path / "model")])
     assert shown.exit_code == 1 and "Near ones: ['esc50']" in shown.output
+
+
+def test_classes_may_be_strings(model, processor, folder, tmp_path):
+    rows = Dataset.from_parquet(str(folder / "rows.parquet"))
+    names = [NAMES[label] for label in rows["label"]]
+    rows.remove_columns("label").add_column("label", names).to_parquet(tmp_path / "rows.parquet")
+    expected, found = (
+        run(model, processor, place, EvaluationConfig(source(), ["a {}"]))["zero_shot"]["depth"]["accuracy"]
+        for place in (folder, tmp_path)
+    )
+    assert found == expected

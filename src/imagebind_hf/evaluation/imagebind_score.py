@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ImageBind score of audio–video generation: how near a video and its sound are."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ import torch
 from torch.nn.functional import cosine_similarity
 from tqdm.auto import tqdm
 from transformers import ProcessorMixin
+from transformers.utils import logging
 
 from ..embedding.items import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from ..media import describe
 from ..modeling_imagebind import ImageBindModel
 from .bootstrap import bootstrap_interval
+
+logger = logging.get_logger(__name__)
 
 
 def imagebind_score(
@@ -72,6 +76,8 @@ def imagebind_score(
         first = next(iter(unreadable.items()), ("", "there is none"))
         raise ValueError(f"No clip can be scored; the first: {': '.join(first)}")
     values = np.array(list(scores.values()))
+    if not np.isfinite(values).all():
+        raise ValueError("Scores are not finite: the model's weights or its precision are at fault.")
     return {
         "score": float(values.mean()),
         "interval": list(bootstrap_interval(values)),
@@ -91,6 +97,10 @@ def find_clips(folder: str | Path) -> list[tuple[Path, Path | None]]:
         raise ValueError(f"There is no folder {str(folder)!r}.")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     sounds = {path.with_suffix(""): path for path in files if path.suffix.lower() in AUDIO_SUFFIXES}
+    stems = {path.with_suffix("") for path in files if path.suffix.lower() in VIDEO_SUFFIXES}
+    alone = [str(path) for stem, path in sounds.items() if stem not in stems]
+    if alone:
+        logger.warning(f"{len(alone)} sounds have no video of their name and are passed over: {alone[:5]}")
     clips = [(path, sounds.get(path.with_suffix(""))) for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
     if not clips:
         raise ValueError(f"There is no video in {str(folder)!r}.")
@@ -111,7 +121,8 @@ def read_track(video: Any) -> dict[str, Any]:
             "Sounds of video files need PyAV: `pip install av`. Or put sound files beside them."
         ) from error
     try:
-        with av.open(video) as container:
+        source = io.BytesIO(video) if isinstance(video, (bytes, bytearray)) else video
+        with av.open(source) as container:
             if not container.streams.audio:
                 raise ValueError("it has no sound, and there is no sound file of its name")
             rate = container.streams.audio[0].rate

@@ -120,6 +120,8 @@ def _load(config: EvaluationConfig, name: str, data: str | Path | None) -> Datas
         raise ValueError(f"{name}: nothing to measure, give templates, or what to retrieve against.")
     if config.templates is not None:
         load_templates(config.templates)
+        if not config.multi_label and rows.features.get("label") == Value("string"):
+            rows = rows.class_encode_column("label")
         feature = rows.features.get("label")
         feature = getattr(feature, "feature", feature) if config.multi_label else feature
         if not getattr(feature, "names", None):
