@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: `imagebind-hf convert | train | demo`."""
+"""The command line: `imagebind-hf convert | train | demo | embed | export | evaluate | score`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
