@@ -6,7 +6,9 @@ from importlib import resources
 from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub.errors import HfHubHTTPError
 from transformers.dynamic_module_utils import custom_object_save
+from transformers.utils import logging
 
 from .configuration_imagebind import ImageBindConfig
 from .feature_extraction_imagebind import ImageBindFeatureExtractor
@@ -16,6 +18,11 @@ from .pipelines import TASKS
 from .processing_imagebind import ImageBindProcessor
 from .tokenization_imagebind import ImageBindTokenizer
 from .video_processing_imagebind import ImageBindVideoProcessor
+
+logger = logging.get_logger(__name__)
+
+# What README and LICENSE of the published implementation say; its model card says CC-BY-NC-SA 4.0.
+PUBLISHED_LICENSE = "cc-by-nc-4.0"
 
 # The Auto class under which each class is found in a repository with code.
 _AUTO_CLASSES = {
@@ -65,7 +72,13 @@ def save_with_code(folder: str | Path, model: ImageBindModel, processor: ImageBi
 
 
 def write_card(
-    folder: str | Path, config: ImageBindConfig, *, title: str, converted: bool, results: str | None = None
+    folder: str | Path,
+    config: ImageBindConfig,
+    *,
+    title: str,
+    converted: bool,
+    results: str | None = None,
+    base: str | Path | None = None,
 ) -> Path:
     """Write the model card of a checkpoint, `README.md`.
 
@@ -75,15 +88,18 @@ def write_card(
         title: The repository's name.
         converted: Whether the weights are of the published implementation, and so under its licence.
         results: Measured results, as text.
+        base: Folder or Hub id of the checkpoint that training started from, whose licence the weights keep.
 
     Returns:
         The file.
     """
+    base_data = None if base is None else _card_data(base)
     card_data = ModelCardData(
         library_name="transformers",
         pipeline_tag="zero-shot-image-classification" if "text" in config.modalities else "image-feature-extraction",
         tags=["imagebind", *config.tower_configs],
-        license="cc-by-nc-4.0" if converted else None,
+        license=PUBLISHED_LICENSE if converted else base_data and base_data.license,
+        base_model=str(base) if base is not None and not Path(base).exists() else None,
     )
     card = ModelCard.from_template(
         card_data,
@@ -92,8 +108,22 @@ def write_card(
         repo_id=title,
         modalities=", ".join(config.tower_configs),
         converted=converted,
+        base=Path(base).name if base is not None and Path(base).is_dir() else base,
+        is_published=converted or card_data.license == PUBLISHED_LICENSE,
         results=results,
     )
     path = Path(folder) / "README.md"
     card.save(path)
     return path
+
+
+def _card_data(checkpoint: str | Path) -> ModelCardData | None:
+    """Read the metadata of a checkpoint's card, if it has one that can be reached."""
+    folder = Path(checkpoint)
+    try:
+        return ModelCard.load(folder / "README.md" if folder.is_dir() else str(checkpoint)).data
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        logger.warning(
+            f"The card of {str(checkpoint)!r} cannot be read, and so not its licence, say it yours: {error}"
+        )
+        return None

@@ -14,12 +14,14 @@ import pytest
 import torch
 import yaml
 from datasets import ClassLabel, Dataset, Features, Image
+from huggingface_hub import ModelCard
 from peft import PeftModel
 from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindTrainingArguments
 from imagebind_hf.datasets.sources import SourceConfig, load_source
 from imagebind_hf.evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
+from imagebind_hf.hub import write_card
 from imagebind_hf.training.augmentation import Augmentation
 from imagebind_hf.training.recipe import AugmentationConfig, load_recipe
 from imagebind_hf.training.run import run_recipe
@@ -112,6 +114,22 @@ def test_a_tower_may_begin_anew_or_join(recipe):
     assert all(after[name].equal(value) for name, value in before.items())
     assert {name.split("_")[0] for name in after.keys() - before.keys()} == {"depth"}
     assert "depth_image_processor" in AutoProcessor.from_pretrained(recipe.parent / "second").get_attributes()
+
+
+def test_what_starts_from_published_weights_keeps_their_licence(recipe):
+    run_recipe(load_recipe(recipe, ["evaluation={}"]), recipe.parent, recipe.parent / "published")
+    write_card(
+        recipe.parent / "published",
+        AutoConfig.from_pretrained(recipe.parent / "published"),
+        title="published",
+        converted=True,
+    )
+    again = load_recipe(recipe, ["model=null", f"checkpoint={recipe.parent / 'published'}", "evaluation={}"])
+    run_recipe(again, recipe.parent, recipe.parent / "mine")
+    card = ModelCard.load(recipe.parent / "mine" / "README.md")
+    assert card.data.license == "cc-by-nc-4.0" and card.data.base_model is None
+    assert "starting from `published`. The weights keep the licence" in card.text and "CC-BY-NC-SA" in card.text
+    assert str(recipe.parent) not in card.content, "no path of this machine"
 
 
 @pytest.mark.parametrize("merge", [True, False])

@@ -82,7 +82,9 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
         results = measurement.run(model.eval(), processor)
         (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         processor.save_modality_folders(output)
-        write_card(output, model.config, title=output.name, converted=False, results=format_results(results))
+        text = format_results(results)
+        title = output.name
+        write_card(output, model.config, title=title, converted=False, results=text, base=recipe.checkpoint)
     return results
 
 
