@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoProcessor
 
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
-from imagebind_hf.hub import save_with_code
+from imagebind_hf.remote_code import save_with_code
 
 ELSEWHERE = """
 import sys

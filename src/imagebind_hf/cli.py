@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: `imagebind-hf convert | train | demo | embed | export | evaluate | score`."""
+"""The command line: `imagebind-hf convert | train | demo | embed | export | evaluate | score | push`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -194,6 +194,41 @@ def score(
         typer.echo(f"{len(result['unreadable'])} could not be read: {', '.join(list(result['unreadable'])[:5])}")
     if output is not None:
         output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="A saved checkpoint: model, adapter, processor, or all of it.")],
+    repo_id: Annotated[str, typer.Argument(help="org/name on the Hub; made if it is not there.")],
+    message: Annotated[str, typer.Option(help="What the history shows.")] = "Upload ImageBind",
+    private: Annotated[bool | None, typer.Option("--private/--public", help="Of a new repository.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch; made if it is not there.")] = None,
+    create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that differ.")] = False,
+    base_model: Annotated[str | None, typer.Option(help="Hub id of the model that an adapter belongs to.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be uploaded, and stop.")] = False,
+) -> None:
+    """Publish a checkpoint on the Hub, in one commit. Log in before, with `hf auth login` or HF_TOKEN."""
+    from .hub import check_files, find_files, push_folder
+
+    with _errors():
+        if dry_run:
+            files = find_files(folder)
+            check_files(folder, files)
+            for name, file in files.items():
+                typer.echo(f"{file.stat().st_size / 2**20:10.2f} MiB  {name}")
+            return
+        commit = push_folder(
+            folder,
+            repo_id,
+            commit_message=message,
+            private=private,
+            revision=revision,
+            create_pr=create_pr,
+            overwrite=overwrite,
+            base_model=base_model,
+        )
+    typer.echo(commit.pr_url or commit.commit_url)
 
 
 if __name__ == "__main__":

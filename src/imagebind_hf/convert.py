@@ -166,7 +166,7 @@ def convert_checkpoint(checkpoint: str | Path, output: str | Path, original_conf
     Raises:
         ValueError: If the checkpoint does not fit the configuration; names and shapes are in the message.
     """
-    from .hub import write_card
+    from .cards import write_card
     from .processing_imagebind import ImageBindProcessor
 
     arguments = None if original_config is None else json.loads(Path(original_config).read_text(encoding="utf-8"))

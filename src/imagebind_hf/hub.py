@@ -1,129 +1,247 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a repository needs besides weights: its card, and the code, where it shall load without this package."""
+"""Publishing: a checkpoint becomes one commit of a repository on the Hub, and replaces nothing unasked."""
 
-from importlib import resources
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import ModelCard, ModelCardData
-from huggingface_hub.errors import HfHubHTTPError
-from transformers.dynamic_module_utils import custom_object_save
-from transformers.utils import logging
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard
+from huggingface_hub.errors import RevisionNotFoundError
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import sha
+from safetensors import SafetensorError, safe_open
+from transformers.utils import ADAPTER_CONFIG_NAME, CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, logging
 
+from .cards import write_card
 from .configuration_imagebind import ImageBindConfig
-from .feature_extraction_imagebind import ImageBindFeatureExtractor
-from .image_processing_imagebind import ImageBindImageProcessor
 from .modeling_imagebind import ImageBindModel
-from .pipelines import TASKS
 from .processing_imagebind import ImageBindProcessor
-from .tokenization_imagebind import ImageBindTokenizer
-from .video_processing_imagebind import ImageBindVideoProcessor
+from .sharding import check_shard_names
 
 logger = logging.get_logger(__name__)
 
-# What README and LICENSE of the published implementation say; its model card says CC-BY-NC-SA 4.0.
-PUBLISHED_LICENSE = "cc-by-nc-4.0"
-
-# The Auto class under which each class is found in a repository with code.
-_AUTO_CLASSES = {
-    ImageBindConfig: "AutoConfig",
-    ImageBindModel: "AutoModel",
-    ImageBindProcessor: "AutoProcessor",
-    ImageBindTokenizer: "AutoTokenizer",
-    ImageBindImageProcessor: "AutoImageProcessor",
-    ImageBindVideoProcessor: "AutoVideoProcessor",
-    ImageBindFeatureExtractor: "AutoFeatureExtractor",
-}
+# What a repository may hold. Pickles are not among it: nobody should have to trust them.
+_SUFFIXES = {".json", ".safetensors", ".md", ".txt", ".py", ".yaml", ".png", ".jpg", ".svg", ".onnx", ".model"}
+_NAMES = {"LICENSE", "NOTICE"}
+# Of a run in progress: states of the optimiser, logs, files that are being written.
+_LEFT_OUT = ("checkpoint-*", "runs", "_*", ".*", "trainer_state.json")
+# Weights that transformers would find beside, or before, those that are pushed.
+_WEIGHTS = ("model*.safetensors", SAFE_WEIGHTS_INDEX_NAME, "adapter_model.safetensors", "pytorch_model*")
 
 
-def save_with_code(folder: str | Path, model: ImageBindModel, processor: ImageBindProcessor) -> None:
-    """Save a model and its processor with the code of their classes.
-
-    The folder loads with `trust_remote_code=True` where this package is not installed. Where it is, its own classes
-    are used.
-
-    Args:
-        folder: Where to save.
-        model: The model.
-        processor: The processor.
-    """
-    before = {cls: cls.__dict__.get("_auto_class") for cls in _AUTO_CLASSES}
-    auto_map = getattr(model.config, "auto_map", None)
-    try:
-        for cls, auto_class in _AUTO_CLASSES.items():
-            cls.register_for_auto_class(auto_class)
-        # A class has one Auto class; the pipeline for images asks for another.
-        module = ImageBindModel.__module__.rpartition(".")[2]
-        model.config.auto_map = {"AutoModelForZeroShotImageClassification": f"{module}.{ImageBindModel.__name__}"}
-        model.config.custom_pipelines = {
-            task: {"impl": f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}", "pt": ["AutoModel"]}
-            for task, cls in TASKS.items()
-        }
-        model.save_pretrained(folder)
-        processor.save_pretrained(folder)
-        custom_object_save(next(iter(TASKS.values())), folder)
-    finally:
-        del model.config.custom_pipelines
-        model.config.auto_map = auto_map
-        if auto_map is None:
-            del model.config.auto_map
-        for cls, auto_class in before.items():
-            cls._auto_class = auto_class
-
-
-def write_card(
+def push_folder(
     folder: str | Path,
-    config: ImageBindConfig,
+    repo_id: str,
     *,
-    title: str,
-    converted: bool,
-    results: str | None = None,
-    base: str | Path | None = None,
-) -> Path:
-    """Write the model card of a checkpoint, `README.md`.
+    commit_message: str = "Upload ImageBind",
+    commit_description: str | None = None,
+    private: bool | None = None,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    overwrite: bool = False,
+    base_model: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> CommitInfo:
+    """Upload a saved checkpoint (model, adapter, processor, or all of it) to the Hub, in one commit.
+
+    Weights, configuration, processors, tokenizer, card, training facts and results go; optimiser states, logs and
+    pickles stay. Files travel before the commit, so that a push which is interrupted changes nothing, and the same
+    push once more sends only what is missing. Weights in the repository that would not belong to the new ones are
+    deleted by the same commit.
 
     Args:
-        folder: The checkpoint's folder.
-        config: The model's configuration.
-        title: The repository's name.
-        converted: Whether the weights are of the published implementation, and so under its licence.
-        results: Measured results, as text.
-        base: Folder or Hub id of the checkpoint that training started from, whose licence the weights keep.
+        folder: The folder.
+        repo_id: `org/name`, or `name` for an account's own. Made if it is not there.
+        commit_message, commit_description: What the history shows.
+        private: Whether a new repository is private; by default as the account is set.
+        token: As everywhere in `huggingface_hub`; by default that of `hf auth login` or `HF_TOKEN`.
+        revision: Branch; made if it is not there. By default `main`.
+        create_pr: Open a pull request instead.
+        overwrite: Replace files of the repository that differ.
+        base_model: Hub id of the model that an adapter, trained from a folder, belongs to.
+        tags: Tags of the card that a model gets, if neither the folder nor the repository has one.
 
     Returns:
-        The file.
+        The commit; the newest one, if there was nothing to change.
+
+    Raises:
+        ValueError: If the folder is no complete checkpoint; if the repository has other content in files that would
+            be replaced, and neither `overwrite`, nor `create_pr`, is set.
+        HfHubHTTPError: If the Hub refuses, or cannot be reached after several tries.
     """
-    base_data = None if base is None else _card_data(base)
-    card_data = ModelCardData(
-        library_name="transformers",
-        pipeline_tag="zero-shot-image-classification" if "text" in config.modalities else "image-feature-extraction",
-        tags=["imagebind", *config.tower_configs],
-        license=PUBLISHED_LICENSE if converted else base_data and base_data.license,
-        base_model=str(base) if base is not None and not Path(base).exists() else None,
-    )
-    card = ModelCard.from_template(
-        card_data,
-        template_str=(resources.files("imagebind_hf") / "assets" / "card.md").read_text(encoding="utf-8"),
-        title=title,
-        repo_id=title,
-        modalities=", ".join(config.tower_configs),
-        converted=converted,
-        base=Path(base).name if base is not None and Path(base).is_dir() else base,
-        is_published=converted or card_data.license == PUBLISHED_LICENSE,
-        results=results,
-    )
-    path = Path(folder) / "README.md"
-    card.save(path)
-    return path
-
-
-def _card_data(checkpoint: str | Path) -> ModelCardData | None:
-    """Read the metadata of a checkpoint's card, if it has one that can be reached."""
-    folder = Path(checkpoint)
-    try:
-        return ModelCard.load(folder / "README.md" if folder.is_dir() else str(checkpoint)).data
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        logger.warning(
-            f"The card of {str(checkpoint)!r} cannot be read, and so not its licence, say it yours: {error}"
+    folder = Path(folder)
+    files = find_files(folder)
+    check_files(folder, files)
+    api = HfApi(token=token)
+    repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+    if revision is not None and not create_pr:
+        api.create_branch(repo_id, branch=revision, exist_ok=True)
+    files = _publishable(files, base_model)
+    parent = api.model_info(repo_id, revision=revision).sha
+    kept = _files_of(api, repo_id, parent)
+    contents: dict[str, bytes | Path] = {**files, **_rewritten(folder, files, repo_id, base_model)}
+    if CONFIG_NAME in files and "README.md" not in {*files, *kept}:
+        with tempfile.TemporaryDirectory() as made:
+            card = write_card(made, ImageBindConfig.from_pretrained(folder), title=repo_id, tags=tags)
+            contents["README.md"] = card.read_bytes()
+    brings_weights = any(_matches(name, _WEIGHTS) for name in contents)
+    stale = [name for name in kept if brings_weights and _matches(name, _WEIGHTS) and name not in contents]
+    replaced = [name for name, content in contents.items() if name in kept and _differs(content, kept[name])]
+    if (stale or replaced) and not (overwrite or create_pr):
+        raise ValueError(
+            f"{repo_id} holds other content in {_some(sorted(replaced + stale))}. Replace it (overwrite), open a pull "
+            "request (create_pr), or choose another repository or revision."
         )
-        return None
+    operations = [CommitOperationAdd(name, content) for name, content in sorted(contents.items())]
+    operations += [CommitOperationDelete(name) for name in stale]
+    return api.create_commit(
+        repo_id,
+        operations,
+        commit_message=commit_message,
+        commit_description=commit_description,
+        revision=revision,
+        create_pr=create_pr,
+        # Should somebody else commit meanwhile, the Hub refuses.
+        parent_commit=parent,
+    )
+
+
+def push_object(saved: ImageBindModel | ImageBindProcessor, repo_id: str, **kwargs: Any) -> CommitInfo:
+    """Save a model or a processor, and push it; see [`push_folder`] for the arguments."""
+    # What transformers' own method takes; shards are by modality here.
+    kwargs.pop("max_shard_size", None)
+    message = kwargs.pop("commit_message", None) or f"Upload {type(saved).__name__}"
+    with tempfile.TemporaryDirectory() as folder:
+        saved.save_pretrained(folder)
+        if isinstance(saved, ImageBindProcessor):
+            saved.save_modality_folders(folder)
+        return push_folder(folder, repo_id, commit_message=message, **kwargs)
+
+
+def find_files(folder: str | Path) -> dict[str, Path]:
+    """Return what a push uploads of a folder: files by their path in the repository.
+
+    Raises:
+        ValueError: If there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{str(folder)!r} is no folder.")
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if not path.is_file() or any(_matches(part, _LEFT_OUT) for part in parts):
+            continue
+        if path.name == "README.md" and len(parts) > 1:
+            # That of an adapter, which names folders of this machine.
+            continue
+        if path.suffix in _SUFFIXES or path.name in _NAMES:
+            files["/".join(parts)] = path
+        else:
+            logger.info(f"{path.name} is not uploaded.")
+    return files
+
+
+def check_files(folder: Path, files: Mapping[str, Path]) -> None:
+    """Raise a ValueError unless files are a checkpoint: configuration, and all weights that it names, whole."""
+    wanted = (CONFIG_NAME, ADAPTER_CONFIG_NAME, "processor_config.json")
+    if not any(name in files for name in wanted):
+        raise ValueError(f"{str(folder)!r} is no checkpoint: it has none of {', '.join(wanted)}.")
+    if SAFE_WEIGHTS_INDEX_NAME in files:
+        weight_map = json.loads(files[SAFE_WEIGHTS_INDEX_NAME].read_text(encoding="utf-8"))["weight_map"]
+        check_shard_names(weight_map)
+        missing = sorted(set(weight_map.values()) - files.keys())
+        if missing:
+            raise ValueError(f"{str(folder)!r} is not complete: it lacks {_some(missing)}.")
+    for name, path in files.items():
+        if path.suffix == ".safetensors":
+            try:
+                with safe_open(path, framework="pt"):
+                    pass
+            except SafetensorError as error:
+                raise ValueError(f"{name} cannot be read: {error}") from error
+
+
+def holds_weights(api: HfApi, repo_id: str, revision: str | None = None) -> bool:
+    """Whether a repository holds weights, of a model or an adapter; `False` if the revision is not there."""
+    try:
+        return any(_matches(name, _WEIGHTS) for name in _files_of(api, repo_id, revision))
+    except RevisionNotFoundError:
+        return False
+
+
+def _files_of(api: HfApi, repo_id: str, revision: str | None) -> dict[str, RepoFile]:
+    entries = api.list_repo_tree(repo_id, recursive=True, revision=revision)
+    return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+
+
+def _publishable(files: Mapping[str, Path], base_model: str | None) -> dict[str, Path]:
+    """Leave out an adapter beside weights, unless its base can be named; refuse a lone one like that."""
+    kept = dict(files)
+    for name, path in files.items():
+        if Path(name).name != ADAPTER_CONFIG_NAME or base_model is not None:
+            continue
+        base = _base_of(path)
+        if base is not None and not Path(base).exists() and not Path(base).is_absolute():
+            continue
+        if name == ADAPTER_CONFIG_NAME:
+            raise ValueError(
+                f"The adapter belongs to {base!r}, which nobody else can load. Push that model too, and give its Hub "
+                "id as base_model."
+            )
+        folder = name.rpartition("/")[0]
+        logger.warning(f"The adapter in {folder!r} stays here: it belongs to {base!r}, give its Hub id as base_model.")
+        kept = {name: path for name, path in kept.items() if not name.startswith(f"{folder}/")}
+    return kept
+
+
+def _base_of(adapter_config: Path) -> str | None:
+    return json.loads(adapter_config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+
+
+def _rewritten(folder: Path, files: Mapping[str, Path], repo_id: str, base_model: str | None) -> dict[str, bytes]:
+    """Make what names folders of this machine name repositories: the card, and the base of adapters."""
+    contents = {}
+    base = None
+    for name, path in files.items():
+        if base_model is not None and Path(name).name == ADAPTER_CONFIG_NAME:
+            base = Path(_base_of(path) or "").name
+            config = json.loads(path.read_text(encoding="utf-8"))
+            contents[name] = json.dumps({**config, "base_model_name_or_path": base_model}, indent=2).encode()
+    if "README.md" in files:
+        # Only in quotes: in code that loads it.
+        text = files["README.md"].read_text(encoding="utf-8").replace(f'"{folder.name}"', f'"{repo_id}"')
+        card = ModelCard(text, ignore_metadata_errors=True)
+        if base_model is not None:
+            card.data.base_model = base_model
+            if base:
+                card.text = re.sub(rf'(?<=[`"]){re.escape(base)}(?=[`"])', base_model, card.text)
+        contents["README.md"] = str(card).encode()
+    return contents
+
+
+def _differs(content: bytes | Path, kept: RepoFile) -> bool:
+    """Whether content is another than that of a file on the Hub."""
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    if size != kept.size:
+        return True
+    if kept.lfs is None:
+        return sha.git_hash(content if isinstance(content, bytes) else content.read_bytes()) != kept.blob_id
+    if isinstance(content, bytes):
+        return sha.sha256(content).hexdigest() != kept.lfs.sha256
+    with content.open("rb") as file:
+        return sha.sha_fileobj(file).hex() != kept.lfs.sha256
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

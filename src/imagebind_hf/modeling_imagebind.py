@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from transformers.utils import ModelOutput, TransformersKwargs, can_return_tuple
 
 from .configuration_imagebind import ImageBindConfig
 from .modeling_imagebind_towers import TOWER_CLASSES, ImageBindPreTrainedModel
-from .sharding import modality_of, save_by_modality
+from .sharding import load_by_modality, modality_of, save_by_modality
 
 
 @dataclass
@@ -398,6 +399,41 @@ class ImageBindModel(ImageBindPreTrainedModel):
             contrastive_loss(embeds[anchor], embeds[modality], self.logit_scale(modality)) for modality in partners
         ]
         return torch.stack(losses).sum()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike | None,
+        *model_args: Any,
+        config: ImageBindConfig | str | os.PathLike | None = None,
+        **kwargs: Any,
+    ) -> "ImageBindModel":
+        """Load as transformers does, with its arguments; from the Hub, only the shards of the wanted modalities come.
+
+        Args:
+            pretrained_model_name_or_path: Folder or Hub id.
+            *model_args: Passed on.
+            config: The configuration; by default that of the checkpoint.
+            **kwargs: `modalities` chooses towers, `device_map`, `dtype`, `revision` and so on as in
+                [`~transformers.PreTrainedModel.from_pretrained`].
+
+        Raises:
+            ValueError: If an index names other than plain files.
+            OSError: If there is no such checkpoint, the Hub cannot be reached, or a file arrived damaged.
+        """
+        towers = kwargs.get("modalities") if config is None else getattr(config, "modalities", None)
+        if issubclass(cls, ImageBindTowerWithProjection):
+            towers = [cls.modality]
+        path, load = pretrained_model_name_or_path, super().from_pretrained
+        return load_by_modality(load, path, towers, *model_args, config=config, **kwargs)
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
+        """Push the model and a card to the Hub, in one commit; see [`~imagebind_hf.hub.push_folder`] for arguments."""
+        try:
+            hub = import_module(".hub", __package__)
+        except ImportError:  # this code came with a checkpoint, without the package
+            return super().push_to_hub(repo_id, **kwargs)
+        return hub.push_object(self, repo_id, **kwargs)
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
         """Save as transformers does, with one safetensors file a modality and an index over them.

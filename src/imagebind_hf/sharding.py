@@ -2,19 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints that are sharded by modality: `model-<modality>.safetensors` and the usual index over them."""
 
+import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, logging
+from huggingface_hub import try_to_load_from_cache
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file, logging
+from transformers.utils.hub import cached_files, extract_commit_hash
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
+
+_HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token")
 
 
 def shard_name(modality: str) -> str:
@@ -111,3 +117,109 @@ def publish(staging: Path, target: Path) -> None:
     stale = {*target.glob("model*.safetensors")} - {target / file.name for file in files}
     for file in stale:
         file.unlink()
+
+
+def load_by_modality(
+    load: Callable[..., "PreTrainedModel"],
+    path: str | os.PathLike | None,
+    modalities: Collection[str] | None,
+    *args: Any,
+    config: Any = None,
+    **kwargs: Any,
+) -> "PreTrainedModel":
+    """Load a model through transformers' own `from_pretrained`; from the Hub, with only the shards that it needs.
+
+    Args:
+        load: The `from_pretrained` of its base class.
+        path: Folder or Hub id.
+        modalities: Towers that are needed; `None` for all.
+        *args, config, **kwargs: As in [`~transformers.PreTrainedModel.from_pretrained`].
+    """
+    if path is not None and os.path.isdir(path):
+        index = Path(path) / kwargs.get("subfolder", "") / SAFE_WEIGHTS_INDEX_NAME
+        if index.is_file():
+            check_shard_names(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
+        return load(path, *args, config=config, **kwargs)
+    # Whatever says that the weights are somewhere else than usual is transformers' own business.
+    if path is None or any(kwargs.get(name) for name in ("subfolder", "variant", "gguf_file")):
+        return load(path, *args, config=config, **kwargs)
+    found = download_shards(path, modalities, **{name: kwargs[name] for name in _HUB_OPTIONS if name in kwargs})
+    if found is None:
+        return load(path, *args, config=config, **kwargs)
+    index, commit = found
+    kwargs["revision"] = commit or kwargs.get("revision")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / SAFE_WEIGHTS_INDEX_NAME).write_text(json.dumps(index), encoding="utf-8")
+        loaded = load(folder, *args, config=path if config is None else config, **kwargs)
+    # With output_loading_info a tuple.
+    model = loaded[0] if isinstance(loaded, tuple) else loaded
+    model.name_or_path = model.config.name_or_path = path
+    return loaded
+
+
+def check_shard_names(weight_map: Mapping[str, str]) -> None:
+    """Raise a ValueError if an index names anything but safetensors files beside it."""
+    for shard in weight_map.values():
+        if not isinstance(shard, str) or not re.fullmatch(r"[\w-][\w.-]*\.safetensors", shard):
+            raise ValueError(f"The index names {shard!r} as a shard, expected a .safetensors file of its own folder.")
+
+
+def download_shards(
+    repo_id: str, modalities: Collection[str] | None, revision: str | None = None, **hub_kwargs: Any
+) -> tuple[dict[str, Any], str | None] | None:
+    """Download the shards of some modalities of a repository, and no others.
+
+    What arrives is compared with the hash that the Hub announced for it.
+
+    Args:
+        repo_id: The repository.
+        modalities: Towers that are needed; `None` for all.
+        revision, **hub_kwargs: As in [`~transformers.PreTrainedModel.from_pretrained`].
+
+    Returns:
+        The index of these shards alone, which names their places in the cache, and the commit that they are of;
+        nothing if the repository has no index.
+
+    Raises:
+        ValueError: If the index names other than plain files.
+        OSError: If the Hub cannot be reached and the files are not in the cache, or a file arrived damaged; then it
+            is removed from the cache.
+    """
+    found = cached_file(
+        repo_id,
+        SAFE_WEIGHTS_INDEX_NAME,
+        revision=revision,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_gated_repo=False,
+        **hub_kwargs,
+    )
+    if found is None:
+        return None
+    index = json.loads(Path(found).read_text(encoding="utf-8"))
+    weight_map = index["weight_map"]
+    check_shard_names(weight_map)
+    commit = extract_commit_hash(found, None)
+    if modalities is not None:
+        weight_map = {name: shard for name, shard in weight_map.items() if modality_of(name) in modalities}
+    shards = sorted(set(weight_map.values()))
+    known = [try_to_load_from_cache(repo_id, shard, hub_kwargs.get("cache_dir"), commit) for shard in shards]
+    # One commit for all, should the branch move meanwhile.
+    places = cached_files(repo_id, shards, revision=commit or revision, **hub_kwargs) if shards else []
+    for place, before in zip(places, known, strict=True):
+        if not isinstance(before, str) or hub_kwargs.get("force_download"):
+            _check_hash(place)
+    place_of = dict(zip(shards, map(os.path.abspath, places), strict=True))
+    return {**index, "weight_map": {name: place_of[shard] for name, shard in weight_map.items()}}, commit
+
+
+def _check_hash(place: str) -> None:
+    """Compare a file of the cache with its hash: blobs of LFS files are named by it."""
+    blob = Path(place).resolve()
+    if not re.fullmatch(r"[0-9a-f]{64}", blob.name):
+        return
+    with blob.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != blob.name:
+        Path(place).unlink()
+        blob.unlink(missing_ok=True)
+        raise OSError(f"{Path(place).name} arrived damaged: its SHA-256 is {digest}, expected {blob.name}. Try again.")

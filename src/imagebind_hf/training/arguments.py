@@ -28,6 +28,7 @@ class ImageBindTrainingArguments(TrainingArguments):
             projection and the scale that follow. By default all do.
         layer_decay (`float`): Factor of the learning rate from each layer to the one below it.
         stream_buffer_size (`int`): Rows of a stream are drawn at random from so many.
+        hub_overwrite (`bool`): Let pushes replace weights that the repository holds when the run begins.
     """
 
     # Given on a command line, these are JSON.
@@ -54,6 +55,7 @@ class ImageBindTrainingArguments(TrainingArguments):
     )
     layer_decay: float = field(default=1.0, metadata={"help": "Factor of the learning rate per layer downwards."})
     stream_buffer_size: int = field(default=1000, metadata={"help": "Rows that a stream is shuffled among."})
+    hub_overwrite: bool = field(default=False, metadata={"help": "Replace weights that the repository holds."})
     # The paper's optimiser (appendix B): AdamW with betas .9 and .95, cosine after warm-up, gradients clipped at 1.
     adam_beta2: float = field(default=0.95, metadata={"help": "Beta2 of AdamW."})
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "Learning rate schedule."})

@@ -14,17 +14,18 @@ from torch import nn
 from transformers import set_seed
 from transformers.utils import logging
 
+from ..cards import write_card
 from ..configuration_imagebind import ImageBindConfig
 from ..datasets.sources import Rows, load_source
 from ..evaluation.config import EvaluationConfig, load_templates
-from ..evaluation.measure import Measurement, format_results
-from ..hub import write_card
+from ..evaluation.measure import Measurement, format_results, model_index
 from ..modeling_imagebind import ImageBindModel
 from ..processing_imagebind import ImageBindProcessor
 from ..schema import check_keys
 from .arguments import ImageBindTrainingArguments
 from .augmentation import Augmentation
 from .data import Pairs, preprocess
+from .facts import run_facts, save_facts, stage_facts
 from .recipe import AugmentationConfig, PairsConfig, Recipe
 from .trainer import ImageBindTrainer
 from .validation import ValidationSet
@@ -41,7 +42,8 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
     Args:
         recipe: The recipe.
         data: Folder that `data_files` and `data_dir` are relative to.
-        output: Folder for the result: a checkpoint with processor and card, ready to load, and `results.json`. LoRA
+        output: Folder for the result: a checkpoint with processor and card, ready to load and to push, `training.json`
+            (facts) and `results.json`. LoRA
             adapters lie in its folder `adapter`, or, where they are not merged, in it instead of the weights.
 
     Returns:
@@ -63,6 +65,7 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
         {name: _pairs(config, config.modality or name, processor, data) for name, config in stage.pairs.items()}
         for stage in recipe.stages
     ]
+    facts = []
     for stage, stage_pairs in zip(recipe.stages, pairs, strict=True):
         args = ImageBindTrainingArguments(
             output_dir=str(output),
@@ -74,6 +77,7 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
         )
         logger.info(f"Stage {stage.name}: {trainer.model.num_parameters(only_trainable=True):,} parameters train.")
         trainer.train()
+        facts.append(stage_facts(trainer, stage.name))
         model = _finish(trainer, output, stage.merge_lora)
     results = {}
     if trainer.is_world_process_zero():
@@ -82,9 +86,18 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
         results = measurement.run(model.eval(), processor)
         (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         processor.save_modality_folders(output)
-        text = format_results(results)
-        title = output.name
-        write_card(output, model.config, title=title, converted=False, results=text, base=recipe.checkpoint)
+        training = run_facts(facts, recipe, recipe.checkpoint)
+        save_facts(output, training)
+        write_card(
+            output,
+            model.config,
+            title=output.name,
+            base=recipe.checkpoint,
+            is_adapter=not isinstance(model, ImageBindModel),
+            training=training,
+            results=format_results(results),
+            eval_results=model_index(results, output.name),
+        )
     return results
 
 

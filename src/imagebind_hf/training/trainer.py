@@ -14,7 +14,7 @@ import torch
 from datasets import Dataset
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import ProcessorMixin, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME, rotate_checkpoints
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, seed_worker, speed_metrics
 
@@ -25,12 +25,13 @@ from .data import PairCollator, PairDataset, Pairs
 from .gradcache import cached_loss, embeddings
 from .losses import InfoNCELoss
 from .parameters import add_lora, decay_learning_rates, decay_names, keep_last_layers
+from .publishing import PublishingTrainer
 from .sampler import PairBatchSampler
 from .streaming import PairStream
 from .validation import ValidationSet
 
 
-class ImageBindTrainer(Trainer):
+class ImageBindTrainer(PublishingTrainer):
     """Trains the towers of an [`ImageBindModel`] against its images.
 
     Towers that are not trained are frozen: they have no gradients, no optimiser state, and stay in evaluation mode.
@@ -86,6 +87,7 @@ class ImageBindTrainer(Trainer):
                     )
                     for name, kind in pairs.items()
                 }
+        self.pairs, self.trained = pairs, trained
         self.loss = InfoNCELoss(args.gather_negatives) if loss is None else loss
         self.frozen_inputs = {spec.name for spec in model.inputs.values() if spec.tower not in trained}
         self.frozen_inputs.add("image_embeds")
