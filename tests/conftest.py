@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 
 from imagebind_hf import ImageBindConfig, ImageBindModel
 
+pytest_plugins = ["hub_fixtures"]
+
 FIXTURES = Path(__file__).parent / "fixtures"
 
 

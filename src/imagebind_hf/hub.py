@@ -211,17 +211,20 @@ def _rewritten(folder: Path, files: Mapping[str, Path], repo_id: str, base_model
     base = None
     for name, path in files.items():
         if base_model is not None and Path(name).name == ADAPTER_CONFIG_NAME:
-            base = Path(_base_of(path) or "").name
+            base = _base_of(path)
             config = json.loads(path.read_text(encoding="utf-8"))
             contents[name] = json.dumps({**config, "base_model_name_or_path": base_model}, indent=2).encode()
     if "README.md" in files:
         # Only in quotes: in code that loads it.
         text = files["README.md"].read_text(encoding="utf-8").replace(f'"{folder.name}"', f'"{repo_id}"')
+        if base is not None:
+            text = text.replace(base, base_model)
         card = ModelCard(text, ignore_metadata_errors=True)
         if base_model is not None:
             card.data.base_model = base_model
             if base:
-                card.text = re.sub(rf'(?<=[`"]){re.escape(base)}(?=[`"])', base_model, card.text)
+                name = re.escape(Path(base).name)
+                card.text = re.sub(rf'(?<=[`"]){name}(?=[`"])', base_model, card.text)
         contents["README.md"] = str(card).encode()
     return contents
 

@@ -122,7 +122,7 @@ def publish(staging: Path, target: Path) -> None:
 def load_by_modality(
     load: Callable[..., "PreTrainedModel"],
     path: str | os.PathLike | None,
-    modalities: Collection[str] | None,
+    towers: Collection[str] | None,
     *args: Any,
     config: Any = None,
     **kwargs: Any,
@@ -132,7 +132,7 @@ def load_by_modality(
     Args:
         load: The `from_pretrained` of its base class.
         path: Folder or Hub id.
-        modalities: Towers that are needed; `None` for all.
+        towers: Modalities that are needed; `None` for all.
         *args, config, **kwargs: As in [`~transformers.PreTrainedModel.from_pretrained`].
     """
     if path is not None and os.path.isdir(path):
@@ -143,7 +143,7 @@ def load_by_modality(
     # Whatever says that the weights are somewhere else than usual is transformers' own business.
     if path is None or any(kwargs.get(name) for name in ("subfolder", "variant", "gguf_file")):
         return load(path, *args, config=config, **kwargs)
-    found = download_shards(path, modalities, **{name: kwargs[name] for name in _HUB_OPTIONS if name in kwargs})
+    found = download_shards(path, towers, **{name: kwargs[name] for name in _HUB_OPTIONS if name in kwargs})
     if found is None:
         return load(path, *args, config=config, **kwargs)
     index, commit = found

@@ -4,12 +4,16 @@
 
 import html
 import json
+import os
 import re
 from importlib import resources
 from typing import Any
 
 import ftfy
 from transformers import BatchEncoding, CLIPTokenizer
+
+# CLIP's has 4 MB. Far larger ones would only fill the memory of whoever loads them.
+_MAX_FILE_SIZE = 64 * 2**20
 
 
 class ImageBindTokenizer(CLIPTokenizer):
@@ -43,7 +47,20 @@ class ImageBindTokenizer(CLIPTokenizer):
             model = json.loads(asset.read_text(encoding="utf-8"))["model"]
             vocab, merges = model["vocab"], [tuple(merge) for merge in model["merges"]]
         kwargs.setdefault("model_max_length", 77)
+        # Where it was loaded from would be saved with it.
+        for name in ("is_local", "local_files_only"):
+            kwargs.pop(name, None)
         super().__init__(vocab=vocab, merges=merges, **kwargs)
+
+    @classmethod
+    def _from_pretrained(
+        cls, resolved_vocab_files: dict[str, str | None], *args: Any, **kwargs: Any
+    ) -> "ImageBindTokenizer":
+        for path in resolved_vocab_files.values():
+            size = os.path.getsize(path) if path is not None else 0
+            if size > _MAX_FILE_SIZE:
+                raise ValueError(f"{path!r} has {size:,} bytes, expected a tokenizer of at most {_MAX_FILE_SIZE:,}.")
+        return super()._from_pretrained(resolved_vocab_files, *args, **kwargs)
 
     @property
     def pad_token_id(self) -> int:

@@ -10,7 +10,8 @@ from typing import Any
 
 from huggingface_hub import CommitInfo, EvalResult, HfApi
 from transformers import Trainer
-from transformers.trainer_utils import HubStrategy, PushInProgress
+from transformers.trainer_utils import HubStrategy
+from transformers.utils import PushInProgress
 
 from ..cards import write_card
 from ..hub import find_files, holds_weights, push_folder

@@ -249,7 +249,9 @@ class _Handler(BaseHTTPRequestHandler):
         answer = {"url": f"{self.hub.url}/{repo_id}", "name": repo_id, "id": repo_id}
         if repo_id in self.hub.repositories:
             return 409, {**answer, "error": "You already created this model repo"}
-        repository = self.hub.repositories[repo_id] = Repository(bool(wanted.get("private")))
+        repository = self.hub.repositories[repo_id] = Repository(
+            bool(wanted.get("private")) or wanted.get("visibility") == "private"
+        )
         repository.commit("main", {".gitattributes": b"*.safetensors filter=lfs\n"}, "initial commit")
         return 200, answer
 
@@ -347,7 +349,8 @@ class _Handler(BaseHTTPRequestHandler):
             mode = "lfs" if is_lfs(path) else "regular"
             entry = {"path": path, "uploadMode": mode, "shouldIgnore": False}
             if path in kept:
-                entry["oid"] = oid_of(path, kept[path])
+                content = kept[path]
+                entry["oid"] = hashlib.sha256(content).hexdigest() if is_lfs(path) else oid_of(path, content)
             files.append(entry)
         return 200, {"files": files}
 
