@@ -80,8 +80,10 @@ def push_folder(
     check_files(folder, files)
     api = HfApi(token=token)
     repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-    if revision is not None and not create_pr:
-        api.create_branch(repo_id, branch=revision, exist_ok=True)
+    if revision is not None and not create_pr and not api.revision_exists(repo_id, revision):
+        # A new branch begins with what main has, which is there to be replaced.
+        api.create_branch(repo_id, branch=revision)
+        overwrite = True
     files = _publishable(files, base_model)
     parent = api.model_info(repo_id, revision=revision).sha
     kept = _files_of(api, repo_id, parent)

@@ -11,11 +11,13 @@ from typing import Any
 from huggingface_hub import CommitInfo, EvalResult, HfApi
 from transformers import Trainer
 from transformers.trainer_utils import HubStrategy
-from transformers.utils import PushInProgress
+from transformers.utils import PushInProgress, logging
 
 from ..cards import write_card
-from ..hub import find_files, holds_weights, push_folder
+from ..hub import holds_weights, push_folder
 from .facts import run_facts, save_facts, stage_facts
+
+logger = logging.get_logger(__name__)
 
 _STAGING = "_pushing"
 
@@ -30,6 +32,8 @@ class PublishingTrainer(Trainer):
             ValueError: If it holds weights already, and the arguments do not say `hub_overwrite`.
         """
         super().init_hf_repo(token, private)
+        # Runs what it is given one after the other.
+        self._pushes = HfApi()
         if self.is_world_process_zero() and not self.args.hub_overwrite:
             api = HfApi(token=token or self.args.hub_token)
             if holds_weights(api, self.hub_model_id, self.args.hub_revision):
@@ -73,7 +77,7 @@ class PublishingTrainer(Trainer):
         arguments = self._push_arguments(commit_message, token, revision)
         if blocking:
             return push_folder(self.args.output_dir, self.hub_model_id, **arguments)
-        return HfApi().run_as_future(push_folder, self.args.output_dir, self.hub_model_id, **arguments)
+        return self._pushes.run_as_future(push_folder, self.args.output_dir, self.hub_model_id, **arguments)
 
     def create_model_card(
         self, model_name: str | None = None, tags: str | Sequence[str] | None = None, **kwargs: Any
@@ -127,48 +131,53 @@ class PublishingTrainer(Trainer):
             return
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         message = f"Training in progress, step {self.state.global_step}"
-        # Linked aside: the checkpoint may be rotated away before it is uploaded.
+        # Linked aside: the checkpoint moves, and may be rotated away, before it is uploaded.
         staging = Path(self.args.output_dir) / _STAGING / str(self.state.global_step)
         _link_files(Path(checkpoint_folder), staging)
         self._write_card(staging, self.hub_model_id)
-        api = HfApi(token=self.args.hub_token)
-        jobs = [
-            api.run_as_future(
-                _push_and_remove, staging, self.hub_model_id, self._push_arguments(message, self.args.hub_token)
-            )
-        ]
-        if strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
-            # These are asked for by name: all that a run needs to go on, its optimiser's state with it.
-            last = strategy == HubStrategy.CHECKPOINT
-            jobs.append(
-                api.upload_folder(
-                    repo_id=self.hub_model_id,
-                    folder_path=checkpoint_folder,
-                    path_in_repo="last-checkpoint" if last else Path(checkpoint_folder).name,
-                    commit_message=f"{message}, checkpoint",
-                    run_as_future=True,
-                    revision=self.args.hub_revision,
-                )
-            )
+        # These are asked for by name: all that a run needs to go on, its optimiser's state with it.
+        whole = {
+            HubStrategy.CHECKPOINT: "last-checkpoint",
+            HubStrategy.ALL_CHECKPOINTS: Path(checkpoint_folder).name,
+        }.get(strategy)
+        arguments = self._push_arguments(message, self.args.hub_token)
+        job = self._pushes.run_as_future(_push_and_remove, staging, self.hub_model_id, whole, arguments)
         if is_busy:
-            self.push_in_progress.jobs.extend(jobs)
+            self.push_in_progress.jobs.append(job)
         else:
-            self.push_in_progress = PushInProgress(jobs)
+            self.push_in_progress = PushInProgress([job])
 
 
-def _push_and_remove(staging: Path, repo_id: str, arguments: dict[str, Any]) -> CommitInfo:
+def _push_and_remove(staging: Path, repo_id: str, whole: str | None, arguments: dict[str, Any]) -> None:
+    """Push a staged checkpoint, and all of its files once more to the folder `whole`, if that is given."""
     try:
-        return push_folder(staging, repo_id, **arguments)
+        push_folder(staging, repo_id, **arguments)
+        if whole is not None:
+            HfApi(token=arguments["token"]).upload_folder(
+                repo_id=repo_id,
+                folder_path=staging,
+                path_in_repo=whole,
+                commit_message=f"{arguments['commit_message']}, checkpoint",
+                revision=arguments["revision"],
+            )
+    except Exception as error:
+        # Training goes on; the next push brings what this one did not.
+        logger.warning(f"{arguments['commit_message']}: this push to {repo_id} failed: {error}")
+        raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
 def _link_files(folder: Path, target: Path) -> None:
-    """Make what a push would upload of a folder appear in another; weights without copying, where the disk allows."""
+    """Make the files of a folder appear in another; weights without copying, where the disk allows."""
     shutil.rmtree(target, ignore_errors=True)
-    for name, path in find_files(folder).items():
-        place = target / name
+    for path in folder.rglob("*"):
+        place = target / path.relative_to(folder)
+        if path.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+            continue
         place.parent.mkdir(parents=True, exist_ok=True)
+        # Other files may be written anew in their place, through a link.
         if path.suffix != ".safetensors" or not _link(path, place):
             shutil.copyfile(path, place)
 
