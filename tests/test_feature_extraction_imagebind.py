@@ -259,6 +259,8 @@ def test_imu_csv(tmp_path):
         values = ImageBindImuFeatureExtractor()(item, return_tensors="np")["imu_values"]
         assert values.shape == (1, 6, 2000)
         np.testing.assert_allclose(values[0], expected, atol=1e-3)
+        both = ImageBindImuFeatureExtractor()([item, item], return_tensors="np")["imu_values"]
+        np.testing.assert_array_equal(both, np.concatenate([values, values]))
 
 
 def test_imu_timestamps():

@@ -322,8 +322,10 @@ class ImageBindImuFeatureExtractor(FeatureExtractionMixin):
             if not len(imu):
                 raise ValueError("Got an empty list of signals.")
             # Nested lists of numbers are one signal (two levels) or a batch (three).
-            deep = isinstance(imu[0], (Mapping, np.ndarray, torch.Tensor)) and np.ndim(imu[0]) != 1
-            return list(imu) if deep or (isinstance(imu[0], (list, tuple)) and np.ndim(imu[0]) == 2) else [imu]
+            first = imu[0]
+            deep = isinstance(first, (Mapping, np.ndarray, torch.Tensor)) and np.ndim(first) != 1
+            deep = deep or is_reference(first) or (isinstance(first, (list, tuple)) and np.ndim(first) == 2)
+            return list(imu) if deep else [imu]
         return [imu]
 
     def _from_dict(self, item: Mapping) -> torch.Tensor:
