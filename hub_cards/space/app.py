@@ -25,6 +25,8 @@ from imagebind_hf.datasets.six_digits import CLASS_NAMES
 # Items on one side of a matrix, and labels: more would be neither seen nor quick.
 MAX_ITEMS, MAX_LABELS = 24, 200
 EXAMPLES = 8
+# Every hour, what visitors brought more than a day ago is deleted; in seconds.
+KEPT = (3600, 86_400)
 # What may be chosen in a file dialogue; and a word on it.
 FILE_TYPES = {"image": ["image"], "video": ["video"], "audio": ["audio"], "imu": [".csv"]}
 HINTS = {
@@ -82,7 +84,7 @@ class App:
 
     def build(self) -> gr.Blocks:
         """Make the page."""
-        with gr.Blocks(title="ImageBind", analytics_enabled=False) as page:
+        with gr.Blocks(title="ImageBind", analytics_enabled=False, delete_cache=KEPT) as page:
             gr.Markdown(INTRO)
             with gr.Tab("Compare", id="compare"):
                 self._compare_tab()

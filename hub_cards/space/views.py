@@ -44,7 +44,7 @@ CSS = """
 .ib-matrix td.best {outline: 3px solid #e8590c; outline-offset: -1px; font-weight: 700}
 .ib-thumb {display: inline-block; border-radius: 8px; object-fit: cover; width: 52px; height: 52px; margin: 0}
 .ib-words {display: inline-block; max-width: 120px; font-size: 13px; line-height: 1.25; overflow-wrap: anywhere}
-.ib-note {text-align: center; font-size: 14px; color: var(--body-text-color-subdued); margin-top: 8px}
+.ib-note {text-align: center; font-size: 14px; color: var(--body-text-color); opacity: 0.8; margin-top: 8px}
 .ib-finds {display: grid; gap: 10px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); margin-bottom: 14px;
   padding: 0; list-style: none}
 .ib-finds li {border: 1px solid var(--border-color-primary); border-radius: 12px; padding: 10px; margin: 0;
@@ -53,7 +53,7 @@ CSS = """
 .ib-finds .ib-words {font-size: 15px; min-height: 40px}
 .ib-finds audio, .ib-preview audio {width: 100%; height: 36px; margin-top: 6px}
 .ib-finds small, .ib-finds b {display: block}
-.ib-finds small { overflow-wrap: anywhere; color: var(--body-text-color-subdued)}
+.ib-finds small { overflow-wrap: anywhere; color: var(--body-text-color); opacity: 0.8}
 .ib-title {font-weight: 600; margin: 10px 0 6px}
 .ib-preview {text-align: center}
 .ib-preview .ib-thumb {width: 128px; height: 128px}
