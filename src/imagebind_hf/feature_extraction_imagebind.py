@@ -13,7 +13,7 @@ from transformers.feature_extraction_utils import BatchFeature, FeatureExtractio
 from transformers.utils import TensorType, logging
 
 from .audio_utils import clip_bounds, log_mel_fbank
-from .media import describe, is_reference, load_audio, load_imu
+from .media import describe, is_list, is_reference, load_audio, load_imu
 
 logger = logging.get_logger(__name__)
 
@@ -152,7 +152,7 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
         """Split a batch into its sounds."""
         if isinstance(raw_speech, (np.ndarray, torch.Tensor)):
             return list(raw_speech) if raw_speech.ndim == 2 else [raw_speech]
-        if isinstance(raw_speech, (list, tuple)):
+        if is_list(raw_speech):
             if not len(raw_speech):
                 raise ValueError("Got an empty list of sounds.")
             return (
@@ -318,7 +318,7 @@ class ImageBindImuFeatureExtractor(FeatureExtractionMixin):
     def _items(imu: Any) -> list:
         if isinstance(imu, (np.ndarray, torch.Tensor)):
             return list(imu) if imu.ndim == 3 else [imu]
-        if isinstance(imu, (list, tuple)):
+        if is_list(imu):
             if not len(imu):
                 raise ValueError("Got an empty list of signals.")
             # Nested lists of numbers are one signal (two levels) or a batch (three).
