@@ -19,7 +19,7 @@ import yaml
 from PIL import Image
 from transformers import AutoModel, AutoProcessor
 
-from conftest import make_config
+from conftest import FIXTURES, make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.datasets.six_digits import CLASS_NAMES
 
@@ -52,6 +52,7 @@ def folder(tmp_path_factory) -> Path:
         depth = rng.integers(500, 4000, (40, 48), dtype=np.uint16)
         Image.fromarray(depth).save(folder / "index" / "depth" / f"{number}.png")
         soundfile.write(folder / "index" / f"sound{number}.wav", rng.uniform(-0.5, 0.5, 8000), 8000)
+    shutil.copy(FIXTURES / "video" / "clip_1p5s_10fps_120x160.mp4", folder / "index")
     (folder / "index" / "captions.txt").write_text("\n".join(CAPTIONS) + "\n")
     (folder / "index" / "README.md").write_text("passed over")
     for name in ("index/broken.png", "visitor/<b>broken.png"):
@@ -82,7 +83,7 @@ class Oracle:
 
     @torch.no_grad()
     def __call__(self, modality: str, items: list) -> np.ndarray:
-        argument = {"image": "images"}.get(modality, modality)
+        argument = {"image": "images", "video": "videos"}.get(modality, modality)
         outputs = self.model(**self.processor(**{argument: items}, return_tensors="pt"))
         return torch.nn.functional.normalize(outputs[f"{modality}_embeds"], dim=-1).numpy()
 
@@ -90,8 +91,8 @@ class Oracle:
 def test_only_what_the_checkpoint_has_is_offered(space):
     page, _, _ = space
     assert [name for _, name in page.choices] == ["image", "video", "text", "audio", "depth"]
-    assert [name for _, name in page.indexed] == ["image", "text", "audio", "depth"]
-    assert len(page.engine.items) == 3 + 3 + 4 + 4
+    assert [name for _, name in page.indexed] == ["image", "video", "text", "audio", "depth"]
+    assert len(page.engine.items) == 3 + 1 + 3 + 4 + 4
     assert len(page.engine.unreadable) == 1 and "broken.png" in page.engine.unreadable[0]
 
 
@@ -104,9 +105,8 @@ def test_shares_are_a_softmax(space, folder):
     powers = np.exp(scale * oracle("audio", sounds) @ oracle("text", CAPTIONS).T)
     np.testing.assert_allclose(shares, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
     assert f"{scale:.3g}" in note
-    assert page.engine.compare(("audio", sounds), ("image", [str(folder / "visitor" / "picture 3.png")]), True)[
-        1
-    ].endswith("20")
+    picture = str(folder / "visitor" / "picture 3.png")
+    assert page.engine.compare(("audio", sounds), ("image", [picture]), shares=True)[1].endswith("× 20")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,18 @@ def test_bad_input_is_told(space, method, arguments, message):
     with pytest.raises(gr.Error, match=message) as error:
         getattr(space[0], method)(*arguments)
     assert not error.value.print_exception
+
+
+def test_a_checkpoint_without_text(space, tmp_path, folder):
+    page, engine, _ = space
+    torch.manual_seed(0)
+    config = make_config(modalities=["vision", "thermal"])
+    ImageBindModel(config).save_pretrained(tmp_path)
+    ImageBindProcessor.from_config(config).save_pretrained(tmp_path)
+    blocks = type(page)(engine.Engine(str(tmp_path), folder / "index"), is_six_digits=True).build().blocks.values()
+    assert [block.label for block in blocks if isinstance(block, gr.Tab)] == ["Compare", "Search"]
+    choices = [block.choices for block in blocks if isinstance(block, gr.Dropdown)]
+    assert choices == [[("Image", "image"), ("Video", "video"), ("Thermal", "thermal")]] * 3
 
 
 def test_an_index_of_nothing(space, tmp_path, folder):
@@ -230,7 +242,7 @@ def page(folder, tmp_path_factory):
         )
     driver = None
     try:
-        deadline = time.monotonic() + 2 * WAIT
+        deadline = time.monotonic() + 5 * WAIT
         while "Running on local URL" not in log.read_text():
             assert app.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
@@ -293,10 +305,11 @@ def test_search_in_a_browser(page, folder):
     page.type("Text", "a dog in the rain")
     page.press("Search")
     page.until(lambda: page.find("#found li"))
-    oracle, query = Oracle(folder), None
+    oracle = Oracle(folder)
     query = oracle("text", ["a dog in the rain"])[0]
     indexed = {
         "image": sorted((folder / "index").glob("picture*.png")),
+        "video": [folder / "index" / "clip_1p5s_10fps_120x160.mp4"],
         "text": CAPTIONS,
         "audio": sorted((folder / "index").glob("*.wav")),
         "depth": sorted((folder / "index" / "depth").glob("*.png")),
