@@ -29,11 +29,7 @@ EXAMPLES = 8
 KEPT = (3600, 86_400)
 # What may be chosen in a file dialogue; and a word on it.
 FILE_TYPES = {"image": ["image"], "video": ["video"], "audio": ["audio"], "imu": [".csv"]}
-HINTS = {
-    "depth": "16-bit PNG in millimetres, or TIFF in metres",
-    "thermal": "grey pictures of 8 or 16 bits",
-    "imu": "CSV with accl_x … gyro_z and canonical_timestamp_ms",
-}
+HINTS = {"depth": "PNG in mm, TIFF in m", "thermal": "grey", "imu": "CSV as Ego4D's"}
 COSINE, SHARE = "Cosine", "Share of each row"
 INTRO = """# ImageBind: one space for everything
 Pictures, sounds, words, depth, warmth and movement become points in one space. What belongs together lies close
@@ -50,7 +46,7 @@ def friendly(function: Callable) -> Callable:
         except (ValueError, ImportError, OSError) as error:
             message = re.sub(r"^(Item \d+ of \d+: )+", "", str(error))
             message = re.sub(r"'[^']*[/\\]([^'/\\]+)'", r"'\1'", message)
-            raise gr.Error(escape(message, quote=False), title="That did not work", print_exception=False) from error
+            raise gr.Error(escape(message, quote=False), print_exception=False) from error
 
     return guarded
 

@@ -35,6 +35,7 @@ THEME = gr.themes.Soft(
 )
 
 CSS = """
+.dark button[role=tab][aria-selected=true] {color: #5eead4}
 .ib-scroll {overflow-x: auto; padding: 2px}
 .ib-matrix {border-collapse: separate; border-spacing: 3px; margin: 0 auto}
 .ib-matrix th {font-weight: 500; padding: 2px; vertical-align: middle; text-align: center}
