@@ -1,11 +1,13 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
+import copy
 import re
 import runpy
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 import torch
 from PIL import Image
@@ -37,3 +39,43 @@ def test_compare_modalities(tmp_path, monkeypatch, capsys):
         "audio x text",
         "vision x audio",
     ]
+
+
+@pytest.fixture(scope="module")
+def tour():
+    return pytest.importorskip("nbformat").read(EXAMPLES / "tour.ipynb", as_version=4)
+
+
+def printed(notebook) -> str:
+    """Return what a notebook has printed."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "".join(output["text"] for output in outputs if output.get("name") == "stdout")
+
+
+def test_the_tour_shows_what_it_found(tour):
+    assert (EXAMPLES / "tour.ipynb").stat().st_size < 300_000
+    outputs = [output for cell in tour.cells for output in cell.get("outputs", [])]
+    assert all(output.get("name") != "stderr" and output.output_type != "error" for output in outputs)
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert "/home/" not in str(tour) and "/tmp/" not in str(tour)
+    assert len(named_right(tour)) == 5
+
+
+def named_right(notebook) -> dict[str, float]:
+    """Return the share of items that are named right, in percent, by modality."""
+    shares = re.findall(r"^(\w+) +([\d.]+)%   \(chance 10 %\)$", printed(notebook), re.MULTILINE)
+    return {name: float(share) for name, share in shares}
+
+
+@pytest.mark.slow
+def test_the_tour_runs(tour, tmp_path):
+    nbclient = pytest.importorskip("nbclient")
+    # Beside the folder there is no checkpoint of the demo: the smaller run is trained.
+    (tmp_path / "examples").mkdir()
+    resources = {"metadata": {"path": str(tmp_path / "examples")}}
+    client = nbclient.NotebookClient(copy.deepcopy(tour), timeout=1800, kernel_name="python3", resources=resources)
+    executed = client.execute()
+    shares = named_right(executed)
+    assert shares["audio"] >= 60 and shares["image"] >= 60 and len(shares) == 2
+    assert "hear the same" in printed(executed)
+    assert (tmp_path / "examples" / "outputs" / "tour" / "config.json").is_file()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -259,6 +260,8 @@ def test_imu_csv(tmp_path):
         values = ImageBindImuFeatureExtractor()(item, return_tensors="np")["imu_values"]
         assert values.shape == (1, 6, 2000)
         np.testing.assert_allclose(values[0], expected, atol=1e-3)
+        both = ImageBindImuFeatureExtractor()([item, item], return_tensors="np")["imu_values"]
+        np.testing.assert_array_equal(both, np.concatenate([values, values]))
 
 
 def test_imu_timestamps():
@@ -288,3 +291,13 @@ def test_bad_imu_csv(tmp_path, text, message):
     assert "bad.csv" in str(error.value)
     with pytest.raises(ValueError, match="There is no file"):
         ImageBindImuFeatureExtractor()(tmp_path / "none.csv")
+
+
+def test_columns_of_a_data_set():
+    rng = np.random.default_rng(0)
+    rows = Dataset.from_dict({"audio": rng.uniform(-1, 1, (2, 4000)).tolist(), "imu": rng.normal(size=(2, 6, 50))})
+    for extractor, column in ((ImageBindFeatureExtractor(), "audio"), (IMU, "imu")):
+        name = extractor.model_input_names[0]
+        values = extractor(rows[column], return_tensors="np")[name]
+        np.testing.assert_array_equal(values, extractor(rows[column][:], return_tensors="np")[name])
+        assert len(values) == 2

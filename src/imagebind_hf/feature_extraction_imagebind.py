@@ -13,7 +13,7 @@ from transformers.feature_extraction_utils import BatchFeature, FeatureExtractio
 from transformers.utils import TensorType, logging
 
 from .audio_utils import clip_bounds, log_mel_fbank
-from .media import describe, is_reference, load_audio, load_imu
+from .media import describe, is_list, is_reference, load_audio, load_imu
 
 logger = logging.get_logger(__name__)
 
@@ -152,7 +152,7 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
         """Split a batch into its sounds."""
         if isinstance(raw_speech, (np.ndarray, torch.Tensor)):
             return list(raw_speech) if raw_speech.ndim == 2 else [raw_speech]
-        if isinstance(raw_speech, (list, tuple)):
+        if is_list(raw_speech):
             if not len(raw_speech):
                 raise ValueError("Got an empty list of sounds.")
             return (
@@ -318,12 +318,14 @@ class ImageBindImuFeatureExtractor(FeatureExtractionMixin):
     def _items(imu: Any) -> list:
         if isinstance(imu, (np.ndarray, torch.Tensor)):
             return list(imu) if imu.ndim == 3 else [imu]
-        if isinstance(imu, (list, tuple)):
+        if is_list(imu):
             if not len(imu):
                 raise ValueError("Got an empty list of signals.")
             # Nested lists of numbers are one signal (two levels) or a batch (three).
-            deep = isinstance(imu[0], (Mapping, np.ndarray, torch.Tensor)) and np.ndim(imu[0]) != 1
-            return list(imu) if deep or (isinstance(imu[0], (list, tuple)) and np.ndim(imu[0]) == 2) else [imu]
+            first = imu[0]
+            deep = isinstance(first, (Mapping, np.ndarray, torch.Tensor)) and np.ndim(first) != 1
+            deep = deep or is_reference(first) or (isinstance(first, (list, tuple)) and np.ndim(first) == 2)
+            return list(imu) if deep else [imu]
         return [imu]
 
     def _from_dict(self, item: Mapping) -> torch.Tensor:
