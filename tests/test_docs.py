@@ -29,7 +29,7 @@ from imagebind_hf import (
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-# Trained by tests/training/test_extra_modality.py; run on small stand-ins for data by tests/datasets, tests/evaluation.
+# Run by tests/training/test_extra_modality.py, and on stand-ins for the data by tests/datasets and tests/evaluation.
 ELSEWHERE = {"add_a_modality.md", "datasets.md", "evaluation.md"}
 
 

@@ -68,7 +68,7 @@ def train(
             return
         results = run_recipe(loaded, data, output)
     if results:
-        typer.echo(format_results(results))
+        typer.echo(format_results(results, reference=loaded.reference))
         typer.echo(f"Saved {output}")
 
 

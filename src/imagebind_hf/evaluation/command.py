@@ -34,7 +34,8 @@ def find_benchmark(name: str, overrides: Sequence[str] | None = None) -> Benchma
     if not is_recipe:
         return load_benchmark(name, list(overrides or []))
     recipe = load_recipe(name, list(overrides or []))
-    return Benchmark(f"What the recipe {name} measures", recipe.evaluation, recipe.few_shot)
+    title = f"What the recipe {name} measures"
+    return Benchmark(title, recipe.evaluation, recipe.few_shot, reference=recipe.reference)
 
 
 def run_benchmark(
@@ -76,6 +77,13 @@ def run_benchmark(
     results = measurement.run(loaded, AutoProcessor.from_pretrained(model), batch_size)
     if output is not None:
         entries = [vars(entry) for entry in model_index(results, benchmark)]
-        content = {"benchmark": benchmark, "model": model, "paper": found.paper, **results, "eval_results": entries}
+        content = {
+            "benchmark": benchmark,
+            "model": model,
+            "paper": found.paper,
+            "reference": found.reference,
+            **results,
+            "eval_results": entries,
+        }
         Path(output).write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-    return f"{found.title}\n{format_results(results, found.paper)}"
+    return f"{found.title}\n{format_results(results, found.paper, found.reference)}"

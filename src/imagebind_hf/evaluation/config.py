@@ -66,7 +66,8 @@ class Benchmark:
         evaluation: Its test sets, by name.
         few_shot: Its linear probes, by name.
         protocol: How it is done, and what is not known of how the authors did it.
-        paper: The paper's figures, by what they are of.
+        paper: The paper's figures, and its chance level, by what they are of.
+        reference: Other figures to compare with.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Benchmark:
     few_shot: dict[str, FewShotConfig] = field(default_factory=dict)
     protocol: str = ""
     paper: dict[str, Any] = field(default_factory=dict)
+    reference: dict[str, Any] = field(default_factory=dict)
 
 
 def load_benchmark(path: str | Path, overrides: list[str] | None = None) -> Benchmark:

@@ -113,10 +113,19 @@ def embed_dataset_cached(
 
 
 def embed_texts(
-    model: ImageBindModel, processor: ProcessorMixin, texts: Sequence[str], batch_size: int = 64
+    model: ImageBindModel,
+    processor: ProcessorMixin,
+    texts: Sequence[str],
+    batch_size: int = 64,
+    cached: bool = False,
 ) -> torch.Tensor:
-    """Embed texts; returns a `torch.Tensor` of shape `(len(texts), E)` on the CPU, in float32."""
+    """Embed texts; returns a `torch.Tensor` of shape `(len(texts), E)` on the CPU, in float32.
+
+    With `cached` they are kept on disk, as by [`embed_dataset_cached`].
+    """
     dataset = Dataset.from_dict({"text": list(texts)})
+    if cached:
+        return embed_dataset_cached(model, processor, dataset, "text", batch_size)[0]
     return embed_dataset(model, processor, dataset, "text", batch_size, progress=False)
 
 

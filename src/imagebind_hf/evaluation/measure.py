@@ -168,7 +168,7 @@ def _embed(
     for modality in modalities:
         if modality not in embeds:
             texts = [text for each in rows["text"][:] for text in each]
-            embeds[modality] = embed_texts(model, processor, texts, batch_size)
+            embeds[modality] = embed_texts(model, processor, texts, batch_size, cached=True)
     return rows, embeds, {str(row): bad[row] for row in sorted(bad)}
 
 
@@ -177,7 +177,9 @@ def _classify(
 ) -> dict[str, Any]:
     feature = rows.features["label"]
     names = (feature.feature if config.multi_label else feature).names
-    scores = class_scores(model, processor, embeds, names, load_templates(config.templates), config.groups)
+    scores = class_scores(
+        model, processor, embeds, names, load_templates(config.templates), config.groups, cached=True
+    )
     if config.multi_label:
         tags = rows["label"][:]
         shares = np.bincount([number for numbers in tags for number in numbers], minlength=len(names)) / len(rows)
@@ -203,8 +205,12 @@ def _classify(
     }
     if config.folds is not None:
         folds = np.asarray(rows[config.folds][:])
-        means = [hits.numpy()[folds == fold].mean() for fold in np.unique(folds)]
-        result |= {"accuracy": float(np.mean(means)), "folds": len(means), "std": float(np.std(means))}
+        _, fold, sizes = np.unique(folds, return_inverse=True, return_counts=True)
+        # So weighted, the mean over all items is the mean over the folds' means.
+        weighted = hits.numpy() * len(rows) / (len(sizes) * sizes[fold])
+        means = np.bincount(fold, hits.numpy()) / sizes
+        result |= {"accuracy": float(weighted.mean()), "interval": list(bootstrap_interval(weighted))}
+        result |= {"folds": len(means), "std": float(np.std(means))}
     return result
 
 
@@ -242,8 +248,10 @@ def _only(embeds: torch.Tensor, names: np.ndarray, kept: np.ndarray) -> tuple[to
     return embeds[torch.from_numpy(rows)], torch.from_numpy(np.searchsorted(kept, names[rows]))
 
 
-def format_results(results: Mapping[str, Any], paper: Mapping[str, Any] | None = None) -> str:
-    """Lay out results as text, beside the paper's figures where there are some."""
+def format_results(
+    results: Mapping[str, Any], paper: Mapping[str, Any] | None = None, reference: Mapping[str, Any] | None = None
+) -> str:
+    """Lay out results as text, beside the paper's figures and others to compare with, where there are some."""
     lines = []
     if results["zero_shot"]:
         lines.append("Zero-shot accuracy by text" + " " * 14 + "chance    rows   95 % interval")
@@ -265,10 +273,9 @@ def format_results(results: Mapping[str, Any], paper: Mapping[str, Any] | None =
     for name, entries in results["few_shot"].items():
         for shots, entry in entries.items():
             lines.append(f"  {name + ', ' + str(shots):<30}{entry['mean']:>8.1%} ± {entry['std']:.1%}")
-    if paper:
-        lines.append(
-            "The paper, with ImageBind-Huge: " + ", ".join(f"{name} {value}" for name, value in paper.items())
-        )
+    for title, figures in (("The paper, with ImageBind-Huge", paper), ("To compare with", reference)):
+        if figures:
+            lines.append(f"{title}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
     return "\n".join(lines)
 
 

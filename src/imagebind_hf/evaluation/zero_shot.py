@@ -13,7 +13,11 @@ from .embed import embed_texts
 
 
 def class_embeddings(
-    model: ImageBindModel, processor: ProcessorMixin, class_names: Sequence[str], templates: Sequence[str]
+    model: ImageBindModel,
+    processor: ProcessorMixin,
+    class_names: Sequence[str],
+    templates: Sequence[str],
+    cached: bool = False,
 ) -> torch.Tensor:
     """Embed classes as CLIP does: the mean of the unit embeddings of their prompts, brought back to unit length.
 
@@ -22,6 +26,7 @@ def class_embeddings(
         processor: Its processor.
         class_names: The names.
         templates: Sentences with `{}` for the name.
+        cached: Keep the embeddings of the prompts on disk.
 
     Returns:
         `torch.Tensor` of shape `(classes, E)`.
@@ -32,7 +37,8 @@ def class_embeddings(
     if not class_names or not templates or any("{}" not in template for template in templates):
         raise ValueError(f"Expected class names, and templates with '{{}}', got {class_names!r} and {templates!r}.")
     prompts = [template.format(name) for name in class_names for template in templates]
-    embeds = embed_texts(model, processor, prompts).unflatten(0, (len(class_names), len(templates))).mean(dim=1)
+    embeds = embed_texts(model, processor, prompts, cached=cached)
+    embeds = embeds.unflatten(0, (len(class_names), len(templates))).mean(dim=1)
     return torch.nn.functional.normalize(embeds, dim=-1)
 
 
@@ -43,11 +49,12 @@ def class_scores(
     class_names: Sequence[str],
     templates: Sequence[str],
     groups: Mapping[str, Sequence[str]] | None = None,
+    cached: bool = False,
 ) -> torch.Tensor:
     """Score every item for every class: the cosine with the class, or with the best of the names in its group.
 
     Args:
-        model, processor, templates: As for [`class_embeddings`].
+        model, processor, templates, cached: As for [`class_embeddings`].
         embeds (`torch.Tensor` of shape `(rows, E)`): The items.
         class_names: The classes.
         groups: The names that a class is asked by, for instance the eighteen rarer scenes of NYU for `others`.
@@ -63,7 +70,7 @@ def class_scores(
     if unknown or any(not names for names in groups.values()):
         raise ValueError(f"groups has {unknown or 'an empty group'}; the classes are {list(class_names)}.")
     names = [list(groups.get(name, [name])) for name in class_names]
-    prompts = class_embeddings(model, processor, [name for group in names for name in group], templates)
+    prompts = class_embeddings(model, processor, [name for group in names for name in group], templates, cached)
     parts = (embeds @ prompts.t()).split([len(group) for group in names], dim=1)
     return torch.stack([part.max(dim=1).values for part in parts], dim=1)
 

@@ -89,6 +89,7 @@ class Recipe:
         validation: Test sets that are looked at during training, by name.
         evaluation: Test sets for the end, by name.
         few_shot: Linear probes for the end, by name.
+        reference: Figures to compare the results with, by what they are of.
         seed: Seed of everything.
     """
 
@@ -100,6 +101,7 @@ class Recipe:
     validation: dict[str, EvaluationConfig] = field(default_factory=dict)
     evaluation: dict[str, EvaluationConfig] = field(default_factory=dict)
     few_shot: dict[str, FewShotConfig] = field(default_factory=dict)
+    reference: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
 
 

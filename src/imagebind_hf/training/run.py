@@ -95,7 +95,7 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
             base=recipe.checkpoint,
             is_adapter=not isinstance(model, ImageBindModel),
             training=training,
-            results=format_results(results),
+            results=format_results(results, reference=recipe.reference),
             eval_results=model_index(results, output.name),
         )
     return results
