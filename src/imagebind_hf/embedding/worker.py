@@ -17,7 +17,8 @@ from .items import Item
 
 # What is decoded on the CPU and resized, transformed and normalised where the model is; others are made ready at once.
 _DECODERS = {
-    "image": lambda item: np.ascontiguousarray(load_image(item).convert("RGB")).transpose(2, 0, 1),
+    # A tensor, which the loader pins.
+    "image": lambda item: torch.from_numpy(np.array(load_image(item).convert("RGB"))).permute(2, 0, 1),
     "audio": lambda item: dict(zip(("array", "sampling_rate"), load_audio(item), strict=True)),
 }
 
@@ -45,16 +46,8 @@ class ItemEmbedder:
             reasons of those that could not be read.
         """
         device = self.model.device
-        is_remote = device.type != "cpu"
-        loader = DataLoader(
-            _Batches(items, self._plan(items), self.processor, is_remote),
-            batch_size=None,
-            num_workers=self.num_workers,
-            # Pinned copies go on while the model computes.
-            pin_memory=is_remote,
-            prefetch_factor=4 if self.num_workers else None,
-        )
-        for modality, numbers, values, errors in loader:
+        waiting = None
+        for modality, numbers, values, errors in self.batches(items):
             if not numbers:
                 yield [], np.zeros((0, self.model.config.projection_dim), np.float32), errors
                 continue
@@ -62,8 +55,25 @@ class ItemEmbedder:
                 argument = {processor_argument(modality): values}
                 values = self.processor(**argument, return_tensors="pt", device=device)
             inputs = {name: _to(value, device, self.model.dtype) for name, value in values.items()}
-            embeds = self.model(**inputs)[f"{modality}_embeds"]
-            yield numbers, embeds.float().cpu().numpy(), errors
+            copied = _Copy(self.model(**inputs)[f"{modality}_embeds"].float())
+            # A batch is waited for when the next has been started.
+            if waiting is not None:
+                yield waiting[0], waiting[1].numpy(), waiting[2]
+            waiting = numbers, copied, errors
+        if waiting is not None:
+            yield waiting[0], waiting[1].numpy(), waiting[2]
+
+    def batches(self, items: Sequence[Item]) -> DataLoader:
+        """Return what reads items: of each batch modality, numbers, values, and what could not be read."""
+        is_remote = self.model.device.type != "cpu"
+        return DataLoader(
+            _Batches(items, self._plan(items), self.processor, is_remote),
+            batch_size=None,
+            num_workers=self.num_workers,
+            # Pinned copies go on while the model computes.
+            pin_memory=is_remote,
+            prefetch_factor=4 if self.num_workers else None,
+        )
 
     def _plan(self, items: Sequence[Item]) -> list[list[int]]:
         """Divide items into batches of one modality; texts of like length together, so that little is padded."""
@@ -74,6 +84,22 @@ class ItemEmbedder:
                 numbers.sort(key=lambda number: len(str(items[number].source)))
             batches += [numbers[start : start + self.batch_size] for start in range(0, len(numbers), self.batch_size)]
         return batches
+
+
+class _Copy:
+    """A tensor on its way to the CPU, behind what its device has been given to do before, and nothing after."""
+
+    def __init__(self, tensor: torch.Tensor):
+        self.tensor, self.done = tensor, None
+        if tensor.device.type != "cpu":
+            self.tensor = tensor.to("cpu", non_blocking=True)
+            self.done = torch.Event(tensor.device)
+            self.done.record()
+
+    def numpy(self) -> np.ndarray:
+        if self.done is not None:
+            self.done.synchronize()
+        return self.tensor.numpy()
 
 
 def _to(value: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
