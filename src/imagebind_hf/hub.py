@@ -31,7 +31,13 @@ _NAMES = {"LICENSE", "NOTICE"}
 # Of a run in progress: states of the optimiser, logs, files that are being written.
 _LEFT_OUT = ("checkpoint-*", "runs", "_*", ".*", "trainer_state.json")
 # Weights that transformers would find beside, or before, those that are pushed.
-_WEIGHTS = ("model*.safetensors", SAFE_WEIGHTS_INDEX_NAME, "adapter_model.safetensors", "pytorch_model*")
+_WEIGHTS = (
+    "model*.safetensors",
+    SAFE_WEIGHTS_INDEX_NAME,
+    "adapter_model.safetensors",
+    ADAPTER_CONFIG_NAME,
+    "pytorch_model*",
+)
 
 
 def push_folder(

@@ -240,6 +240,14 @@ def test_an_adapter_needs_a_base_that_others_can_load(hub, adapter, checkpoint):
     assert any("lora_A" in name for name in loaded.state_dict())
 
 
+def test_merged_weights_take_the_place_of_an_adapter(hub, adapter, checkpoint):
+    push_folder(adapter, NAME, base_model="org/base")
+    with pytest.raises(ValueError, match=r"adapter_config.json, adapter_model.safetensors\. Replace"):
+        push_folder(checkpoint, NAME)
+    push_folder(checkpoint, NAME, overwrite=True)
+    assert not [name for name in hub.files(NAME) if name.startswith("adapter")]
+
+
 def test_an_adapter_beside_merged_weights(hub, adapter, checkpoint):
     adapter.rename(checkpoint / "adapter")
     push_folder(checkpoint, NAME)
