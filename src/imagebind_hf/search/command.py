@@ -95,7 +95,8 @@ def run_index(
         lines.append(f"{prune(index, items, modality)} items removed that are no longer there")
     if len(index) and (approximate or (len(index) >= APPROXIMATE_FROM and not index.is_approximate)):
         index.build_index()
-    index.optimize()
+    if index.needs_optimizing():
+        index.optimize()
     counts = ", ".join(f"{count} {name}" for name, count in index.counts().items())
     lines.append(f"{len(index)} items in {store}" + (f": {counts}" if counts else ""))
     return lines

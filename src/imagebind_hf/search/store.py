@@ -26,11 +26,14 @@ TABLE = "items"
 RECORD = b"imagebind_hf"
 # Below, comparing with all vectors takes no longer than what else is done for a search.
 APPROXIMATE_FROM = 20_000
-# Vectors are told apart by one bit a dimension, ten times as many as are wanted are looked at in full.
-REFINE = 10
+# Vectors of so many dimensions are told apart by one bit of each, with which those are chosen that are looked at in
+# full: ten times as many as are wanted.
+BITS_FROM, REFINE = 256, 10
 # Parts of the index, of about 4,096 vectors each, that are looked into; more of them where a modality is wanted, whose
 # vectors may all lie far from a query of another.
 PROBES, PROBES_FILTERED = 30, 120
+# Items outside the index, and files of few, that are put up with.
+UNINDEXED, FRAGMENTS = 5_000, 64
 # Commits that were replaced so long ago are deleted: whoever reads one has finished.
 KEEP = timedelta(hours=1)
 # What is stored of an item beside its vector, and not written over with less.
@@ -230,16 +233,29 @@ class SearchIndex:
         from lancedb.index import Bitmap, BTree, IvfRq, IvfSq
 
         self._check_not_empty()
-        # A bit a dimension, in bytes; vectors of other lengths are kept as a byte a dimension.
-        kind = IvfSq if self.model.dimension % 8 else IvfRq
+        # A bit a dimension; too little of short vectors, which have a byte.
+        kind = IvfSq if self.model.dimension % 8 or self.model.dimension < BITS_FROM else IvfRq
         # A quarter of the vectors that LanceDB would train on, and of its rounds: no worse, and faster by as much.
         self._table.create_index("vector", config=kind(distance_type="cosine", sample_rate=64, max_iterations=15))
         self._table.create_index("id", config=BTree())
         self._table.create_index("modality", config=Bitmap())
 
-    def optimize(self) -> None:
-        """Take what was added into the index, join small files, and delete commits that were replaced an hour ago."""
-        self._table.optimize(cleanup_older_than=KEEP)
+    def optimize(self, keep: timedelta = KEEP) -> None:
+        """Take what was added into the index, join small files, and delete commits that were replaced.
+
+        Args:
+            keep: How long what was replaced or removed stays on the disk, for those who are reading it.
+        """
+        self._table.optimize(cleanup_older_than=keep)
+
+    def needs_optimizing(self) -> bool:
+        """Tell whether there are many commits that are not joined, or many items that are not in the index.
+
+        Joining writes most of a store anew: not for a handful of items.
+        """
+        new = [self._table.index_stats(entry.name) for entry in self._table.list_indices()]
+        unindexed = max((stats.num_unindexed_rows for stats in new), default=0)
+        return unindexed > UNINDEXED or self._table.stats()["fragment_stats"]["num_small_fragments"] > FRAGMENTS
 
     def search(
         self, vector: Any, k: int = 10, only: str | Sequence[str] | None = None, exact: bool = False
