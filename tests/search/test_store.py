@@ -1,7 +1,9 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
+import doctest
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,6 +192,10 @@ def test_stores_that_are_not_there(tmp_path):
     assert empty.counts() == {} and len(empty) == 0
     with pytest.raises(ValueError, match="There is a store in '.*empty' already"):
         SearchIndex.create(tmp_path / "empty", record())
+    (tmp_path / "killed" / "items.lance" / "_versions").mkdir(parents=True)
+    with pytest.raises(ValueError, match="There is no store in"):
+        SearchIndex.open(tmp_path / "killed")
+    assert len(SearchIndex.create(tmp_path / "killed", record())) == 0
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="is a file, expected a folder"):
         SearchIndex.create(tmp_path / "file", record())
@@ -224,3 +230,9 @@ assert "torch" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_examples_of_the_page():
+    page = Path(__file__).parents[2] / "docs" / "search.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted >= 8 and not result.failed

@@ -5,16 +5,18 @@
 from .files import IndexResult, index_items, prune
 from .identity import ModelRecord, record_of
 from .page import write_page
-from .query import QueryEmbedder, mix
+from .query import Part, QueryEmbedder, load_embedder, mix
 from .store import Hit, SearchIndex
 
 __all__ = [
     "Hit",
     "IndexResult",
     "ModelRecord",
+    "Part",
     "QueryEmbedder",
     "SearchIndex",
     "index_items",
+    "load_embedder",
     "mix",
     "prune",
     "record_of",

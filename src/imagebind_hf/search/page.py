@@ -31,7 +31,7 @@ ol { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)) }
 li { display: flex; flex-direction: column; background: var(--card); border: 1px solid var(--line);
   border-radius: 12px; overflow: hidden }
-.show { display: grid; place-items: center; height: 150px; padding: .6rem; border-bottom: 1px solid var(--line) }
+.show { display: grid; place-items: center; height: 168px; padding: .6rem; border-bottom: 1px solid var(--line) }
 .show img { max-width: 100%; max-height: 100%; border-radius: 4px }
 .show blockquote { margin: 0; max-height: 100%; overflow: auto; overflow-wrap: anywhere }
 .show i { color: var(--faint) }

@@ -341,8 +341,8 @@ class SearchIndex:
 
 
 def is_store(folder: str | Path) -> bool:
-    """Tell whether there is a store in a folder."""
-    return (Path(folder) / f"{TABLE}.lance").is_dir()
+    """Tell whether there is a store in a folder; what a kill has left before its first commit is none."""
+    return any((Path(folder) / f"{TABLE}.lance").glob("_versions/*.manifest"))
 
 
 def _connect(folder: Path) -> Any:
