@@ -127,7 +127,9 @@ def test_index_and_search(checkpoint, inputs, tmp_path, monkeypatch):
 
 def test_only_what_has_changed_is_embedded(checkpoint, inputs, tmp_path, monkeypatch):
     store = tmp_path / "store"
-    assert run("index", inputs, inputs / "a.png", "--store", store, "--model", checkpoint).exit_code == 0
+    # With processes beside, and an input that is named twice.
+    shown = run("index", inputs, inputs / "a.png", "--store", store, "--model", checkpoint, "--workers", 2)
+    assert shown.exit_code == 0 and "6 items added" in shown.output, shown.output
     embedded = []
     original = ItemEmbedder.__call__
     monkeypatch.setattr(

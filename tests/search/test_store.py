@@ -196,6 +196,10 @@ def test_stores_that_are_not_there(tmp_path):
     with pytest.raises(ValueError, match="There is no store in"):
         SearchIndex.open(tmp_path / "killed")
     assert len(SearchIndex.create(tmp_path / "killed", record())) == 0
+    for manifest in (tmp_path / "killed" / "items.lance" / "_versions").glob("*.manifest"):
+        manifest.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="killed' cannot be read"):
+        SearchIndex.open(tmp_path / "killed")
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="is a file, expected a folder"):
         SearchIndex.create(tmp_path / "file", record())

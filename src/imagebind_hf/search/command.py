@@ -11,7 +11,8 @@ from .files import index_items, prune
 from .identity import record_of
 from .page import write_page
 from .query import QueryEmbedder, load_embedder, parts_of
-from .store import APPROXIMATE_FROM, SearchIndex, is_store
+from .store import APPROXIMATE_FROM, SearchIndex
+from .table import is_store
 
 # Of texts and of lists, what is shown on a terminal.
 SHOWN = 10

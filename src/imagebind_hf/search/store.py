@@ -5,9 +5,8 @@
 Every change is one commit, there whole or not at all; an item whose id is there already is replaced.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .identity import ModelRecord, record_of
+from .table import create_table, is_store, make_rows, open_table, quote
 
 if TYPE_CHECKING:
     from .query import QueryEmbedder
 
-TABLE = "items"
-# Key of the model's record in the table's metadata.
-RECORD = b"imagebind_hf"
 # Below, comparing with all vectors takes no longer than what else is done for a search.
 APPROXIMATE_FROM = 20_000
 # Vectors of so many dimensions are told apart by one bit of each, with which those are chosen that are looked at in
@@ -36,8 +33,6 @@ PROBES, PROBES_FILTERED = 30, 120
 UNINDEXED, FRAGMENTS = 5_000, 64
 # Commits that were replaced so long ago are deleted: whoever reads one has finished.
 KEEP = timedelta(hours=1)
-# What is stored of an item beside its vector, and not written over with less.
-_TEXTS = ("path", "stamp", "text")
 
 
 @dataclass(frozen=True)
@@ -79,9 +74,8 @@ class SearchIndex:
         (1, 2)
     """
 
-    def __init__(self, folder: Path, table: Any):
-        self.folder, self._table = folder, table
-        self.model = ModelRecord(**json.loads(table.schema.metadata[RECORD]))
+    def __init__(self, folder: Path, table: Any, model: ModelRecord):
+        self.folder, self.model, self._table = folder, model, table
         self._embedders: dict[frozenset[str], QueryEmbedder] = {}
 
     @classmethod
@@ -101,26 +95,18 @@ class SearchIndex:
             raise ValueError(f"There is a store in {str(folder)!r} already.")
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{str(folder)!r} is a file, expected a folder.")
-        fields = [(name, pa.string()) for name in ("id", "modality", *_TEXTS)]
-        fields += [("thumbnail", pa.binary()), ("vector", pa.list_(pa.float32(), model.dimension))]
-        schema = pa.schema(fields, metadata={RECORD: json.dumps(asdict(model))})
-        return cls(folder, _connect(folder).create_table(TABLE, schema=schema))
+        return cls(folder, create_table(folder, model), model)
 
     @classmethod
     def open(cls, folder: str | Path) -> "SearchIndex":
         """Open a store.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If there is none, or it is damaged.
             ImportError: If LanceDB is not installed.
         """
         folder = Path(folder)
-        if not is_store(folder):
-            raise ValueError(f"There is no store in {str(folder)!r}: make one with `imagebind-hf index`.")
-        table = _connect(folder).open_table(TABLE)
-        if RECORD not in (table.schema.metadata or {}):
-            raise ValueError(f"The table in {str(folder)!r} is not a store of this package.")
-        return cls(folder, table)
+        return cls(folder, *open_table(folder))
 
     def __len__(self) -> int:
         return self._table.count_rows()
@@ -163,31 +149,9 @@ class SearchIndex:
         Raises:
             ValueError: If numbers or shapes do not fit, an id is there twice, or a vector is zero or not finite.
         """
-        vectors = np.asarray(vectors, np.float32)
-        if vectors.ndim != 2 or vectors.shape[1] != self.model.dimension:
-            raise ValueError(f"Expected vectors of shape (items, {self.model.dimension}), got {vectors.shape}.")
-        unknown = sorted(set(texts) - set(_TEXTS))
-        if unknown:
-            raise ValueError(f"Unknown columns {unknown}, expected some of {list(_TEXTS)}.")
-        count = len(vectors)
-        columns = {"id": list(ids), "modality": [modalities] * count if isinstance(modalities, str) else modalities}
-        columns |= {name: texts.get(name, [None] * count) for name in _TEXTS}
-        columns["thumbnail"] = [None] * count if thumbnails is None else thumbnails
-        wrong = {name: len(values) for name, values in columns.items() if len(values) != count}
-        if wrong:
-            raise ValueError(f"There are {count} vectors, but of other columns {wrong}.")
-        if len(set(columns["id"])) < count:
-            raise ValueError(f"{count} items have only {len(set(columns['id']))} different ids.")
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        bad = np.flatnonzero(~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)))
-        if len(bad):
-            raise ValueError(f"The vector of {columns['id'][bad[0]]!r} is zero, or not finite.")
-        if not count:
-            return
-        flat = pa.array((vectors / lengths).ravel())
-        columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.model.dimension)
-        rows = pa.table(columns, schema=self._table.schema)
-        self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+        rows = make_rows(self._table.schema, vectors, ids, modalities, thumbnails, texts)
+        if len(rows):
+            self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
 
     def remove(self, names: Iterable[str | Path]) -> int:
         """Remove items, in one commit.
@@ -204,8 +168,8 @@ class SearchIndex:
         conditions = {}
         for name in map(str, names):
             path = str(Path(name).absolute())
-            inside = f"path = {_quote(path)} OR starts_with(path, {_quote(path.rstrip('/') + '/')})"
-            conditions[name] = f"(id = {_quote(name)} OR id = {_quote(path)} OR {inside})"
+            inside = f"path = {quote(path)} OR starts_with(path, {quote(path.rstrip('/') + '/')})"
+            conditions[name] = f"(id = {quote(name)} OR id = {quote(path)} OR {inside})"
         missing = [name for name, condition in conditions.items() if not self._table.count_rows(condition)]
         if missing or not conditions:
             raise ValueError(f"There is no item, file or folder {missing} in the store {str(self.folder)!r}.")
@@ -215,7 +179,7 @@ class SearchIndex:
         """Remove items by id, as far as they are there; returns how many."""
         removed = 0
         for start in range(0, len(ids), 1000):
-            names = ", ".join(map(_quote, ids[start : start + 1000]))
+            names = ", ".join(map(quote, ids[start : start + 1000]))
             removed += self._table.delete(f"id IN ({names})").num_deleted_rows
         return removed
 
@@ -286,7 +250,7 @@ class SearchIndex:
         query = self._table.search(vector, vector_column_name="vector").distance_type("cosine").limit(k)
         if only is not None:
             wanted = [only] if isinstance(only, str) else list(only)
-            query = query.where(f"modality IN ({', '.join(map(_quote, wanted))})", prefilter=True)
+            query = query.where(f"modality IN ({', '.join(map(quote, wanted))})", prefilter=True)
         if exact:
             query = query.bypass_vector_index()
         else:
@@ -338,21 +302,3 @@ class SearchIndex:
     def _check_not_empty(self) -> None:
         if not len(self):
             raise ValueError(f"The store {str(self.folder)!r} is empty.")
-
-
-def is_store(folder: str | Path) -> bool:
-    """Tell whether there is a store in a folder; what a kill has left before its first commit is none."""
-    return any((Path(folder) / f"{TABLE}.lance").glob("_versions/*.manifest"))
-
-
-def _connect(folder: Path) -> Any:
-    try:
-        import lancedb
-    except ImportError as error:
-        raise ImportError("Search needs LanceDB: `pip install imagebind-hf[search]`.") from error
-    # Whoever has a store open sees what others commit.
-    return lancedb.connect(folder, read_consistency_interval=timedelta(0))
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
