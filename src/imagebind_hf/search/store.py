@@ -248,16 +248,18 @@ class SearchIndex:
             raise ValueError(f"k is {k}, expected at least 1.")
         self._check_not_empty()
         query = self._table.search(vector, vector_column_name="vector").distance_type("cosine").limit(k)
+        query = query.select(["id", "modality", "path", "text", "thumbnail", "_distance"])
         if only is not None:
             wanted = [only] if isinstance(only, str) else list(only)
             query = query.where(f"modality IN ({', '.join(map(quote, wanted))})", prefilter=True)
         if exact:
-            query = query.bypass_vector_index()
+            rows = query.bypass_vector_index().to_arrow().to_pylist()
         else:
-            # Further parts are looked into until there are k.
-            query = query.minimum_nprobes(PROBES if only is None else PROBES_FILTERED).maximum_nprobes(0)
             query = query.refine_factor(REFINE)
-        rows = query.select(["id", "modality", "path", "text", "thumbnail", "_distance"]).to_arrow().to_pylist()
+            rows = query.nprobes(PROBES if only is None else PROBES_FILTERED).to_arrow().to_pylist()
+            if len(rows) < k:
+                # There are too few in these parts, or in all.
+                rows = query.minimum_nprobes(1).maximum_nprobes(0).to_arrow().to_pylist()
         if not rows and only is not None:
             raise ValueError(f"The store {str(self.folder)!r} has no items of {wanted}; it has {self.counts()}.")
         return [
