@@ -163,7 +163,7 @@ def main() -> None:
 
 `SearchIndex.search`, {QUERIES} questions one after another ({EXACT_QUERIES} for exact search), the files in the page
 cache, the questions' own embedding not counted. Recall is against all vectors compared in numpy. Adding took
-{seconds["adding"]:.0f} s ({-(-count // BATCH)} commits), the approximate index {seconds["index"]:.0f} s;
+{seconds["adding"]:.0f} s ({-(-count // BATCH)} times {BATCH:,}), the approximate indexes {seconds["index"]:.0f} s;
 {size:.1f} GiB on disk without thumbnails.
 
 The vectors are drawn, not embedded: {CENTRES:,} clusters of unequal size in {INTRINSIC} dimensions, bent into

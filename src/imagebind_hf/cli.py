@@ -145,7 +145,7 @@ def index(
     remove: Annotated[list[str] | None, typer.Option(help="Id, file or folder to remove. May be repeated.")] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove what is no longer there.")] = False,
     approximate: Annotated[
-        bool, typer.Option("--approximate", help="Make the approximate index now; by itself from 20,000 items on.")
+        bool, typer.Option("--approximate", help="Make the approximate index now; by itself from 5,000 items on.")
     ] = False,
     part_size: Annotated[int, typer.Option(help="Items in a commit: so many are done again after a kill.")] = 1000,
     batch_size: Annotated[int, typer.Option(help="Items that are computed together.")] = 64,

@@ -298,7 +298,7 @@ def test_killed_at_any_moment(checkpoint, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
     def commits() -> int:
-        return len(list(store.glob("items.lance/_versions/*.manifest")))
+        return len(list(store.glob("text.lance/_versions/*.manifest")))
 
     wait, kills = random.Random(0), 0
     for _ in range(3):

@@ -109,7 +109,7 @@ def test_what_comes_after_the_index_is_found(tmp_path):
     assert [hit.id for hit in index.search(-new[0], 3, "depth")] == ["new"], "also of another end of the space"
     assert index.remove(["item 7"]) == 1
     assert "item 7" not in {hit.id for hit in index.search(VECTORS[7], 50)}
-    index.add(-new, ["item 8"], "image")
+    index.add(-new, ["item 8"], str(KINDS[8]))
     assert index.search(-new[0], 1)[0].id == "item 8"
     index.optimize()
     assert index.search(new[0], 1)[0].id == "new" and len(index) == COUNT
@@ -119,14 +119,17 @@ def test_what_comes_after_the_index_is_found(tmp_path):
 def test_adding_replaces(tmp_path):
     index = SearchIndex.create(tmp_path / "store", record(2))
     index.add([[1, 0], [0, 1]], ["a", "b"], ["image", "text"], [b"jpeg", None], text=[None, "old"], path=["/a", "/b"])
-    index.add([[-1, 0], [1, 1]], ["b", "c"], ["audio", "text"], text=[None, "new"])
-    assert len(index) == 3 and index.counts() == {"audio": 1, "image": 1, "text": 1}
+    index.add([[-1, 0], [1, 1]], ["b", "c"], "text", text=["newer", "new"])
+    assert len(index) == 3 and index.counts() == {"image": 1, "text": 2}
     rows = {row["id"]: row for row in index.rows(["id", "modality", "path", "text", "thumbnail", "vector"])}
     assert rows["a"]["thumbnail"] == b"jpeg" and rows["a"]["path"] == "/a"
-    assert rows["b"]["modality"] == "audio" and rows["b"]["text"] is None and rows["b"]["vector"] == [-1, 0]
+    assert rows["b"]["text"] == "newer" and rows["b"]["path"] is None and rows["b"]["vector"] == [-1, 0]
     np.testing.assert_allclose(rows["c"]["vector"], [0.5**0.5] * 2)
     index.add(np.zeros((0, 2)), [], [])
     assert len(index) == 3
+    # A picture may be there as an image and as depth; what removes it removes both.
+    index.add([[0, 1]], ["a"], "depth")
+    assert index.counts() == {"depth": 1, "image": 1, "text": 2} and index.remove(["a"]) == 2
 
 
 def test_removing(tmp_path):
@@ -169,6 +172,7 @@ def test_bad_input(index, tmp_path):
         index.search(VECTORS[0], only="imag")
     for arguments, message in (
         ((np.ones((1, 3)), ["a"], "image"), rf"shape \(items, {D}\), got \(1, 3\)"),
+        ((np.ones((1, D)), ["a"], "../image"), r"names of modalities, of letters and digits, got .'../image'."),
         ((np.ones((2, D)), ["a"], "image"), "There are 2 vectors, but of other columns {'id': 1}"),
         ((np.ones((2, D)), ["a", "a"], "image"), "only 1 different ids"),
         ((np.zeros((1, D)), ["a"], "image"), "vector of 'a' is zero"),
@@ -192,14 +196,18 @@ def test_stores_that_are_not_there(tmp_path):
     assert empty.counts() == {} and len(empty) == 0
     with pytest.raises(ValueError, match="There is a store in '.*empty' already"):
         SearchIndex.create(tmp_path / "empty", record())
-    (tmp_path / "killed" / "items.lance" / "_versions").mkdir(parents=True)
-    with pytest.raises(ValueError, match="There is no store in"):
-        SearchIndex.open(tmp_path / "killed")
-    assert len(SearchIndex.create(tmp_path / "killed", record())) == 0
-    for manifest in (tmp_path / "killed" / "items.lance" / "_versions").glob("*.manifest"):
+    # What a kill may leave of a table before its first commit.
+    (tmp_path / "empty" / "image.lance" / "_versions").mkdir(parents=True)
+    assert empty.counts() == {}
+    empty.add(np.ones((1, D)), ["a"], "image")
+    assert SearchIndex.open(tmp_path / "empty").counts() == {"image": 1}
+    for manifest in (tmp_path / "empty" / "image.lance" / "_versions").glob("*.manifest"):
         manifest.write_bytes(b"damaged")
-    with pytest.raises(ValueError, match="killed' cannot be read"):
-        SearchIndex.open(tmp_path / "killed")
+    with pytest.raises(ValueError, match="empty' cannot be read"):
+        len(SearchIndex.open(tmp_path / "empty"))
+    (tmp_path / "empty" / "store.json").write_text("{}")
+    with pytest.raises(ValueError, match="empty' cannot be read"):
+        SearchIndex.open(tmp_path / "empty")
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="is a file, expected a folder"):
         SearchIndex.create(tmp_path / "file", record())

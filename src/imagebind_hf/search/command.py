@@ -11,7 +11,7 @@ from .files import index_items, prune
 from .identity import record_of
 from .page import write_page
 from .query import QueryEmbedder, load_embedder, parts_of
-from .store import APPROXIMATE_FROM, SearchIndex
+from .store import SearchIndex
 from .table import is_store
 
 # Of texts and of lists, what is shown on a terminal.
@@ -40,7 +40,8 @@ def run_index(
         modality, column: As for `imagebind-hf embed`.
         remove: Ids, files or folders to remove first.
         prune_gone: Remove what is no longer there, at the end.
-        approximate: Make the index for approximate search (anew) now; by itself it is made from 20,000 items on.
+        approximate: Make the index for approximate search (anew) now; by itself it is made from 5,000 items
+            of a modality on.
         part_size: Items in a commit.
         progress: Show a progress bar.
         **embedder_kwargs: `batch_size`, `num_workers`, `device`, `dtype`.
@@ -94,10 +95,9 @@ def run_index(
             lines.append(f"  … all in {store / 'unreadable.jsonl'}")
     if prune_gone:
         lines.append(f"{prune(index, items, modality)} items removed that are no longer there")
-    if len(index) and (approximate or (len(index) >= APPROXIMATE_FROM and not index.is_approximate)):
+    if approximate:
         index.build_index()
-    if index.needs_optimizing():
-        index.optimize()
+    index.tidy()
     counts = ", ".join(f"{count} {name}" for name, count in index.counts().items())
     lines.append(f"{len(index)} items in {store}" + (f": {counts}" if counts else ""))
     return lines

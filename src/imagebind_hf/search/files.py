@@ -5,6 +5,7 @@
 import hashlib
 import json
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import numpy as np
 from transformers.utils import logging
 
 from .store import SearchIndex
+from .table import replace_text
 
 if TYPE_CHECKING:
     from ..embedding import Item
@@ -71,10 +73,10 @@ def index_items(
     if part_size < 1:
         raise ValueError(f"part_size is {part_size}, expected at least 1.")
     stamp_of = _Stamps()
-    # An input that is named twice counts once.
-    items = {item.id: item for item in items}
+    # An input that is named twice counts once; a picture may be there as an image and as depth.
+    items = {(item.id, item.modality): item for item in items}
     stamps = {name: stamp_of(item) for name, item in items.items()}
-    known = {row["id"]: row["stamp"] for row in index.rows(["id", "stamp"])}
+    known = {(row["id"], row["modality"]): row["stamp"] for row in index.rows(["id", "modality", "stamp"])}
     due = [item for name, item in items.items() if known.get(name) != stamps[name]]
     result = IndexResult(unchanged=len(items) - len(due))
     if due:
@@ -82,9 +84,10 @@ def index_items(
         with tqdm(total=len(due), desc="Indexing", unit="item", disable=not progress) as bar:
             for start in range(0, len(due), part_size):
                 part = due[start : start + part_size]
-                _add_part(index, part, [stamps[item.id] for item in part], embedder, known, result)
+                _add_part(index, part, [stamps[item.id, item.modality] for item in part], embedder, known, result)
                 bar.update(len(part))
-    _list_unreadable(index.folder / UNREADABLE, result.unreadable)
+    lines = [json.dumps(entry) + "\n" for entry in result.unreadable]
+    replace_text(index.folder / UNREADABLE, "".join(lines))
     return result
 
 
@@ -104,14 +107,14 @@ def prune(index: SearchIndex, items: Iterable["Item"] = (), modality: str | None
     for item in items:
         found.add(item.id)
         scanned.add(item.path)
-    gone, is_there = [], lru_cache(maxsize=None)(os.path.exists)
+    gone, is_there = defaultdict(list), lru_cache(maxsize=None)(os.path.exists)
     for row in index.rows(["id", "modality", "path"]):
         if not row["path"] or row["id"] in found:
             continue
         is_missing = row["path"] in scanned and modality in (None, row["modality"])
         if is_missing or not is_there(row["path"]):
-            gone.append(row["id"])
-    return index.remove_ids(gone)
+            gone[row["modality"]].append(row["id"])
+    return sum(index.remove_ids(ids, name) for name, ids in gone.items())
 
 
 def _add_part(
@@ -119,7 +122,7 @@ def _add_part(
     part: Sequence["Item"],
     stamps: Sequence[str],
     embedder: "ItemEmbedder",
-    known: dict[str, str],
+    known: dict[tuple[str, str], str],
     result: IndexResult,
 ) -> None:
     vectors = np.zeros((len(part), index.model.dimension), np.float32)
@@ -143,12 +146,15 @@ def _add_part(
         stamp=[stamps[row] for row in rows],
         text=[item.load() if item.modality == "text" else None for item in readable],
     )
-    result.replaced += sum(item.id in known for item in readable)
-    result.added += sum(item.id not in known for item in readable)
-    bad = [{"id": part[number].id, "why": why} for number, why in sorted(errors.items())]
-    # It has changed, so what the store has of it is not true any more.
-    index.remove_ids([entry["id"] for entry in bad if entry["id"] in known])
-    result.unreadable += bad
+    replaced = sum((item.id, item.modality) in known for item in readable)
+    result.replaced += replaced
+    result.added += len(readable) - replaced
+    for number, why in sorted(errors.items()):
+        item = part[number]
+        result.unreadable.append({"id": item.id, "why": why})
+        if (item.id, item.modality) in known:
+            # It has changed, so what the store has of it is not true any more.
+            index.remove_ids([item.id], item.modality)
 
 
 def _draw(item: "Item") -> bytes | None:
@@ -163,19 +169,15 @@ def _draw(item: "Item") -> bytes | None:
 
 
 class _Stamps:
-    """What tells whether an item has changed: its modality, and the state of what it lies in."""
+    """What tells whether an item has changed: the state of what it lies in."""
 
     def __init__(self) -> None:
         self._of_path = lru_cache(maxsize=None)(_state)
 
     def __call__(self, item: "Item") -> str:
         if item.modality == "text" and isinstance(item.source, str):
-            state = hashlib.sha256(item.source.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        elif item.path:
-            state = self._of_path(item.path)
-        else:
-            state = item.source.dataset._fingerprint
-        return f"{item.modality}:{state}"
+            return hashlib.sha256(item.source.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return self._of_path(item.path) if item.path else item.source.dataset._fingerprint
 
 
 def _state(path: str) -> str:
@@ -187,12 +189,3 @@ def _state(path: str) -> str:
     except OSError:
         return "gone"
     return hashlib.sha256(repr(states).encode()).hexdigest()[:32]
-
-
-def _list_unreadable(path: Path, entries: Sequence[dict[str, str]]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

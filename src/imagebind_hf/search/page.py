@@ -11,6 +11,7 @@ from typing import Any
 
 from .query import Part
 from .store import Hit
+from .table import replace_text
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #f6f5f2; --card: #fff; --ink: #1d2026; --faint: #6c7079; --line: #dedcd6;
@@ -80,12 +81,7 @@ def write_page(path: str | Path, hits: Sequence[Hit], parts: Sequence[Part] = ()
 </body>
 </html>
 """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8", errors="replace")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    replace_text(path, text)
     return path
 
 

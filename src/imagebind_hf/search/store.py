@@ -1,36 +1,37 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A store of vectors on disk: a LanceDB table with a row for each item, and what is asked of it.
+"""A store of vectors on disk: a LanceDB table for each modality, with a row for each item, and what is asked of it.
 
-Every change is one commit, there whole or not at all; an item whose id is there already is replaced.
+Every change of a table is one commit, there whole or not at all; an item whose id is there already is replaced. Tables
+are apart because modalities lie apart in the space: among the neighbours of a text there are texts, however many parts
+of a common index one looks into for pictures.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from .identity import ModelRecord, record_of
-from .table import create_table, is_store, make_rows, open_table, quote
+from .table import connect, is_store, make_rows, quote, read_record, schema, table_names, write_record
 
 if TYPE_CHECKING:
     from .query import QueryEmbedder
 
-# Below, comparing with all vectors takes no longer than what else is done for a search.
-APPROXIMATE_FROM = 20_000
+# Items of a modality from which on an index is worth while; and the fewest of which one is made.
+APPROXIMATE_FROM, FEWEST = 5_000, 256
 # Vectors of so many dimensions are told apart by one bit of each, with which those are chosen that are looked at in
 # full: ten times as many as are wanted.
 BITS_FROM, REFINE = 256, 10
-# Parts of the index, of about 4,096 vectors each, that are looked into; more of them where a modality is wanted, whose
-# vectors may all lie far from a query of another.
-PROBES, PROBES_FILTERED = 30, 120
-# Items outside the index, and files of few, that are put up with.
-UNINDEXED, FRAGMENTS = 5_000, 64
+# Parts of an index, of about 4,096 vectors each, that are looked into.
+PROBES = 30
+# Items outside an index, and files of few, that are put up with.
+UNINDEXED, FRAGMENTS = 2_000, 64
 # Commits that were replaced so long ago are deleted: whoever reads one has finished.
 KEEP = timedelta(hours=1)
 
@@ -74,8 +75,9 @@ class SearchIndex:
         (1, 2)
     """
 
-    def __init__(self, folder: Path, table: Any, model: ModelRecord):
-        self.folder, self.model, self._table = folder, model, table
+    def __init__(self, folder: Path, model: ModelRecord):
+        self.folder, self.model = folder, model
+        self._database, self._opened = connect(folder), {}
         self._embedders: dict[frozenset[str], QueryEmbedder] = {}
 
     @classmethod
@@ -95,7 +97,9 @@ class SearchIndex:
             raise ValueError(f"There is a store in {str(folder)!r} already.")
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{str(folder)!r} is a file, expected a folder.")
-        return cls(folder, create_table(folder, model), model)
+        index = cls(folder, model)
+        write_record(folder, model)
+        return index
 
     @classmethod
     def open(cls, folder: str | Path) -> "SearchIndex":
@@ -106,18 +110,15 @@ class SearchIndex:
             ImportError: If LanceDB is not installed.
         """
         folder = Path(folder)
-        return cls(folder, *open_table(folder))
+        return cls(folder, read_record(folder))
 
     def __len__(self) -> int:
-        return self._table.count_rows()
+        return sum(self.counts().values())
 
     def counts(self) -> dict[str, int]:
         """Count the items of each modality."""
-        counts: dict[str, int] = {}
-        for batch in self._scan(["modality"]):
-            for entry in pc.value_counts(batch["modality"]).to_pylist():
-                counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
-        return dict(sorted(counts.items()))
+        counts = {name: table.count_rows() for name, table in self._tables().items()}
+        return {name: count for name, count in counts.items() if count}
 
     def rows(self, columns: Sequence[str], where: str | None = None) -> Iterator[dict[str, Any]]:
         """Read columns of all rows, in no order.
@@ -126,8 +127,10 @@ class SearchIndex:
             columns: Among `id`, `modality`, `path`, `stamp`, `text`, `thumbnail`, `vector`.
             where: A condition, in SQL.
         """
-        for batch in self._scan(columns, where):
-            yield from batch.to_pylist()
+        for table in self._tables().values():
+            query = table.search().select(list(columns))
+            for batch in (query if where is None else query.where(where)).to_batches():
+                yield from batch.to_pylist()
 
     def add(
         self,
@@ -137,7 +140,7 @@ class SearchIndex:
         thumbnails: Sequence[bytes | None] | None = None,
         **texts: Sequence[str | None],
     ) -> None:
-        """Add items, in one commit; those whose id is there are replaced.
+        """Add items, in a commit for each modality; those whose id is there, of the same modality, are replaced.
 
         Args:
             vectors: Of shape `(items, dimension)`, of any length but zero: they are brought to length 1.
@@ -149,12 +152,17 @@ class SearchIndex:
         Raises:
             ValueError: If numbers or shapes do not fit, an id is there twice, or a vector is zero or not finite.
         """
-        rows = make_rows(self._table.schema, vectors, ids, modalities, thumbnails, texts)
-        if len(rows):
-            self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+        rows = make_rows(self.model.dimension, vectors, ids, modalities, thumbnails, texts)
+        tables = self._tables()
+        for name in pc.unique(rows["modality"]).to_pylist():
+            if name not in tables:
+                self._database.create_table(name, schema=schema(self.model.dimension), exist_ok=True)
+                tables = self._tables()
+            own = rows.filter(pc.equal(rows["modality"], name))
+            tables[name].merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(own)
 
     def remove(self, names: Iterable[str | Path]) -> int:
-        """Remove items, in one commit.
+        """Remove items, of all modalities.
 
         Args:
             names: Ids; or files or folders, for all that lies in them.
@@ -170,56 +178,56 @@ class SearchIndex:
             path = str(Path(name).absolute())
             inside = f"path = {quote(path)} OR starts_with(path, {quote(path.rstrip('/') + '/')})"
             conditions[name] = f"(id = {quote(name)} OR id = {quote(path)} OR {inside})"
-        missing = [name for name, condition in conditions.items() if not self._table.count_rows(condition)]
+        tables = self._tables().values()
+        missing = [name for name, each in conditions.items() if not any(table.count_rows(each) for table in tables)]
         if missing or not conditions:
             raise ValueError(f"There is no item, file or folder {missing} in the store {str(self.folder)!r}.")
-        return self._table.delete(" OR ".join(conditions.values())).num_deleted_rows
+        return self._delete(" OR ".join(conditions.values()))
 
-    def remove_ids(self, ids: Sequence[str]) -> int:
-        """Remove items by id, as far as they are there; returns how many."""
-        removed = 0
-        for start in range(0, len(ids), 1000):
-            names = ", ".join(map(quote, ids[start : start + 1000]))
-            removed += self._table.delete(f"id IN ({names})").num_deleted_rows
-        return removed
+    def remove_ids(self, ids: Sequence[str], modality: str) -> int:
+        """Remove items of a modality by id, as far as they are there; returns how many."""
+        names = [", ".join(map(quote, ids[start : start + 1000])) for start in range(0, len(ids), 1000)]
+        return sum(self._delete(f"id IN ({some})", modality) for some in names)
 
     @property
     def is_approximate(self) -> bool:
-        """Whether there is an index for approximate search."""
-        return any(entry.columns == ["vector"] for entry in self._table.list_indices())
+        """Whether a modality has an index for approximate search."""
+        return any(map(_has_index, self._tables().values()))
 
     def build_index(self) -> None:
-        """Make the index for approximate search, anew if there is one; items added later are compared one by one.
+        """Make the indexes for approximate search, anew if there are some; items added later are compared one by one.
+
+        Modalities of fewer than 256 items have none.
 
         Raises:
             ValueError: If the store is empty.
         """
-        from lancedb.index import Bitmap, BTree, IvfRq, IvfSq
-
         self._check_not_empty()
-        # A bit a dimension; too little of short vectors, which have a byte.
-        kind = IvfSq if self.model.dimension % 8 or self.model.dimension < BITS_FROM else IvfRq
-        # A quarter of the vectors that LanceDB would train on, and of its rounds: no worse, and faster by as much.
-        self._table.create_index("vector", config=kind(distance_type="cosine", sample_rate=64, max_iterations=15))
-        self._table.create_index("id", config=BTree())
-        self._table.create_index("modality", config=Bitmap())
+        for table in self._tables().values():
+            if table.count_rows() >= FEWEST:
+                self._build(table)
 
     def optimize(self, keep: timedelta = KEEP) -> None:
-        """Take what was added into the index, join small files, and delete commits that were replaced.
+        """Take what was added into the indexes, join small files, and delete commits that were replaced.
 
         Args:
             keep: How long what was replaced or removed stays on the disk, for those who are reading it.
         """
-        self._table.optimize(cleanup_older_than=keep)
+        for table in self._tables().values():
+            table.optimize(cleanup_older_than=keep)
 
-    def needs_optimizing(self) -> bool:
-        """Tell whether there are many commits that are not joined, or many items that are not in the index.
+    def tidy(self) -> None:
+        """Make indexes where 5,000 items have none, and optimize where much has been added.
 
-        Joining writes most of a store anew: not for a handful of items.
+        Joining writes most of a table anew: not for a handful of items.
         """
-        new = [self._table.index_stats(entry.name) for entry in self._table.list_indices()]
-        unindexed = max((stats.num_unindexed_rows for stats in new), default=0)
-        return unindexed > UNINDEXED or self._table.stats()["fragment_stats"]["num_small_fragments"] > FRAGMENTS
+        for table in self._tables().values():
+            if table.count_rows() >= APPROXIMATE_FROM and not _has_index(table):
+                self._build(table)
+            new = [table.index_stats(entry.name).num_unindexed_rows for entry in table.list_indices()]
+            fragments = table.stats()["fragment_stats"]["num_small_fragments"]
+            if max(new, default=0) > UNINDEXED or fragments > FRAGMENTS:
+                table.optimize(cleanup_older_than=KEEP)
 
     def search(
         self, vector: Any, k: int = 10, only: str | Sequence[str] | None = None, exact: bool = False
@@ -246,22 +254,14 @@ class SearchIndex:
             raise ValueError("The vector to search for is zero, or not finite.")
         if k < 1:
             raise ValueError(f"k is {k}, expected at least 1.")
-        self._check_not_empty()
-        query = self._table.search(vector, vector_column_name="vector").distance_type("cosine").limit(k)
-        query = query.select(["id", "modality", "path", "text", "thumbnail", "_distance"])
-        if only is not None:
-            wanted = [only] if isinstance(only, str) else list(only)
-            query = query.where(f"modality IN ({', '.join(map(quote, wanted))})", prefilter=True)
-        if exact:
-            rows = query.bypass_vector_index().to_arrow().to_pylist()
-        else:
-            query = query.refine_factor(REFINE)
-            rows = query.nprobes(PROBES if only is None else PROBES_FILTERED).to_arrow().to_pylist()
-            if len(rows) < k:
-                # There are too few in these parts, or in all.
-                rows = query.minimum_nprobes(1).maximum_nprobes(0).to_arrow().to_pylist()
-        if not rows and only is not None:
-            raise ValueError(f"The store {str(self.folder)!r} has no items of {wanted}; it has {self.counts()}.")
+        counts = self._check_not_empty()
+        wanted = list(counts) if only is None else [only] if isinstance(only, str) else list(only)
+        tables = [table for name, table in self._tables().items() if name in wanted and name in counts]
+        if not tables:
+            raise ValueError(f"The store {str(self.folder)!r} has no items of {wanted}; it has {counts}.")
+        with ThreadPoolExecutor(len(tables)) as pool:
+            found = pool.map(lambda table: _search(table, vector, k, exact), tables)
+            rows = sorted((row for rows in found for row in rows), key=lambda row: row["_distance"])[:k]
         return [
             Hit(row["id"], 1 - row["_distance"], row["modality"], row["path"] or "", row["text"], row["thumbnail"])
             for row in rows
@@ -297,10 +297,47 @@ class SearchIndex:
             self._embedders[modalities] = QueryEmbedder(self.model, modalities)
         return self.search(self._embedders[modalities](parts), k, only, exact)
 
-    def _scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
-        query = self._table.search().select(list(columns))
-        yield from (query if where is None else query.where(where)).to_batches()
+    def _tables(self) -> dict[str, Any]:
+        """Open the tables, also those that others have made meanwhile."""
+        names = table_names(self.folder)
+        for name in names:
+            if name not in self._opened:
+                try:
+                    self._opened[name] = self._database.open_table(name)
+                except (RuntimeError, ValueError) as error:
+                    raise ValueError(f"The store in {str(self.folder)!r} cannot be read: {error}") from error
+        return {name: self._opened[name] for name in names}
 
-    def _check_not_empty(self) -> None:
-        if not len(self):
+    def _check_not_empty(self) -> dict[str, int]:
+        counts = self.counts()
+        if not counts:
             raise ValueError(f"The store {str(self.folder)!r} is empty.")
+        return counts
+
+    def _delete(self, where: str, modality: str | None = None) -> int:
+        tables = [table for name, table in self._tables().items() if modality in (None, name)]
+        return sum(table.delete(where).num_deleted_rows for table in tables)
+
+    def _build(self, table: Any) -> None:
+        from lancedb.index import BTree, IvfRq, IvfSq
+
+        # A bit a dimension; too little of short vectors, which have a byte.
+        kind = IvfSq if self.model.dimension % 8 or self.model.dimension < BITS_FROM else IvfRq
+        # A quarter of the vectors that LanceDB would train on, and of its rounds: no worse, and faster by as much.
+        table.create_index("vector", config=kind(distance_type="cosine", sample_rate=64, max_iterations=15))
+        table.create_index("id", config=BTree())
+
+
+def _has_index(table: Any) -> bool:
+    return any(entry.columns == ["vector"] for entry in table.list_indices())
+
+
+def _search(table: Any, vector: np.ndarray, k: int, exact: bool) -> list[dict[str, Any]]:
+    query = table.search(vector, vector_column_name="vector").distance_type("cosine").limit(k)
+    query = query.select(["id", "modality", "path", "text", "thumbnail", "_distance"])
+    if exact or not _has_index(table):
+        return query.bypass_vector_index().to_arrow().to_pylist()
+    query = query.refine_factor(REFINE)
+    rows = query.nprobes(PROBES).to_arrow().to_pylist()
+    # There are too few in these parts: all of them, then.
+    return rows if len(rows) == k else query.minimum_nprobes(1).maximum_nprobes(0).to_arrow().to_pylist()

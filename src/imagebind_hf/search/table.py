@@ -1,8 +1,10 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The table below a store: where it lies, its columns, and the rows that go in."""
+"""What lies below a store: a record of its model, a LanceDB table for each modality, and the rows that go in."""
 
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -14,52 +16,73 @@ import pyarrow as pa
 
 from .identity import ModelRecord
 
-TABLE = "items"
-# Key of the model's record in the table's metadata.
-_RECORD = b"imagebind_hf"
+RECORD = "store.json"
 # What is stored of an item beside its vector and thumbnail, as text.
 _TEXTS = ("path", "stamp", "text")
 
 
 def is_store(folder: str | Path) -> bool:
-    """Tell whether there is a store in a folder; what a kill has left before its first commit is none."""
-    return any((Path(folder) / f"{TABLE}.lance").glob("_versions/*.manifest"))
+    """Tell whether there is a store in a folder."""
+    return (Path(folder) / RECORD).is_file()
 
 
-def create_table(folder: Path, model: ModelRecord) -> Any:
-    """Make an empty table.
-
-    Raises:
-        ImportError: If LanceDB is not installed.
-    """
-    fields = [(name, pa.string()) for name in ("id", "modality", *_TEXTS)]
-    fields += [("thumbnail", pa.binary()), ("vector", pa.list_(pa.float32(), model.dimension))]
-    schema = pa.schema(fields, metadata={_RECORD: json.dumps(asdict(model))})
-    return _connect(folder).create_table(TABLE, schema=schema)
+def write_record(folder: Path, model: ModelRecord) -> None:
+    """Write which model a store is of, which makes it a store."""
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_text(folder / RECORD, json.dumps(asdict(model), indent=2) + "\n")
 
 
-def open_table(folder: Path) -> tuple[Any, ModelRecord]:
-    """Open a table, and read which model it is of.
+def read_record(folder: Path) -> ModelRecord:
+    """Read which model a store is of.
 
     Raises:
-        ValueError: If there is none, it is damaged, or it is none of this package.
-        ImportError: If LanceDB is not installed.
+        ValueError: If there is no store, or it is damaged.
     """
     if not is_store(folder):
         raise ValueError(f"There is no store in {str(folder)!r}: make one with `imagebind-hf index`.")
-    database = _connect(folder)
     try:
-        table = database.open_table(TABLE)
-        metadata = table.schema.metadata or {}
-    except (RuntimeError, ValueError) as error:
+        return ModelRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
         raise ValueError(f"The store in {str(folder)!r} cannot be read: {error}") from error
-    if _RECORD not in metadata:
-        raise ValueError(f"The table in {str(folder)!r} is not a store of this package.")
-    return table, ModelRecord(**json.loads(metadata[_RECORD]))
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write beside a file, then put it in its place: whoever is killed leaves no half of one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8", errors="replace")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def connect(folder: Path) -> Any:
+    """Open a folder of tables.
+
+    Raises:
+        ImportError: If LanceDB is not installed.
+    """
+    try:
+        import lancedb
+    except ImportError as error:
+        raise ImportError("Search needs LanceDB: `pip install imagebind-hf[search]`.") from error
+    # Whoever has a store open sees what others commit.
+    return lancedb.connect(folder, read_consistency_interval=timedelta(0))
+
+
+def table_names(folder: Path) -> list[str]:
+    """List the tables; what a kill has left before a first commit is none."""
+    return sorted(path.stem for path in folder.glob("*.lance") if any(path.glob("_versions/*.manifest")))
+
+
+def schema(dimension: int) -> pa.Schema:
+    """Return the columns of a table."""
+    fields = [(name, pa.string()) for name in ("id", "modality", *_TEXTS)]
+    return pa.schema([*fields, ("thumbnail", pa.binary()), ("vector", pa.list_(pa.float32(), dimension))])
 
 
 def make_rows(
-    schema: pa.Schema,
+    dimension: int,
     vectors: Any,
     ids: Sequence[str],
     modalities: Sequence[str] | str,
@@ -71,7 +94,7 @@ def make_rows(
     Raises:
         ValueError: If numbers or shapes do not fit, an id is there twice, or a vector is zero or not finite.
     """
-    vectors, dimension = np.asarray(vectors, np.float32), schema.field("vector").type.list_size
+    vectors = np.asarray(vectors, np.float32)
     if vectors.ndim != 2 or vectors.shape[1] != dimension:
         raise ValueError(f"Expected vectors of shape (items, {dimension}), got {vectors.shape}.")
     unknown = sorted(set(texts) - set(_TEXTS))
@@ -84,25 +107,20 @@ def make_rows(
     wrong = {name: len(values) for name, values in columns.items() if len(values) != count}
     if wrong:
         raise ValueError(f"There are {count} vectors, but of other columns {wrong}.")
-    if len(set(columns["id"])) < count:
-        raise ValueError(f"{count} items have only {len(set(columns['id']))} different ids.")
+    names = set(zip(columns["id"], columns["modality"], strict=True))
+    if len(names) < count:
+        raise ValueError(f"{count} items have only {len(names)} different ids.")
+    strange = [name for name in dict.fromkeys(columns["modality"]) if not re.fullmatch(r"\w+", name)]
+    if strange:
+        raise ValueError(f"Expected names of modalities, of letters and digits, got {strange}.")
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     bad = np.flatnonzero(~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)))
     if len(bad):
         raise ValueError(f"The vector of {columns['id'][bad[0]]!r} is zero, or not finite.")
     columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array((vectors / lengths).ravel()), dimension)
-    return pa.table(columns, schema=schema)
+    return pa.table(columns, schema=schema(dimension))
 
 
 def quote(text: str) -> str:
     """Write a text as SQL does."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _connect(folder: Path) -> Any:
-    try:
-        import lancedb
-    except ImportError as error:
-        raise ImportError("Search needs LanceDB: `pip install imagebind-hf[search]`.") from error
-    # Whoever has a store open sees what others commit.
-    return lancedb.connect(folder, read_consistency_interval=timedelta(0))
