@@ -116,7 +116,10 @@ def test_index_and_search(checkpoint, inputs, tmp_path, monkeypatch):
     assert [kind for _, _, kind in ranking(shown.output)] == ["image"] * 2
     # Two pictures, and the same through Python.
     shown = run("search", "--store", store, "--image", inputs / "a.png", "--image", inputs / "b.png", "-k", "1")
-    hits = SearchIndex.open(store).query([("image", str(inputs / f"{name}.png")) for name in "ab"], k=1)
+    index = SearchIndex.open(store)
+    assert index.query({"text": "a dog"}, k=1, only="text")[0].text == "a dog"
+    hits = index.query([("image", str(inputs / f"{name}.png")) for name in "ab"], k=1)
+    assert index.query({"text": "the sea"}, k=1, only="text")[0].score == pytest.approx(1, abs=1e-4)
     assert ranking(shown.output)[0][0] == Path(hits[0].id).name
     assert hits[0].score == pytest.approx(ranking(shown.output)[0][1], abs=1e-3)
 

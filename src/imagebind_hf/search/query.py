@@ -91,7 +91,8 @@ class QueryEmbedder:
     """
 
     def __init__(self, model: ModelRecord, modalities: Iterable[str], device: str | None = None, dtype: str = "auto"):
-        self._embedder = load_embedder(model, modalities, device=device, dtype=dtype)
+        self.modalities = frozenset(modalities)
+        self._embedder = load_embedder(model, self.modalities, device=device, dtype=dtype)
 
     def __call__(self, parts: Sequence[Part]) -> np.ndarray:
         """Embed a question; returns a vector of shape `(dimension,)` and length 1.

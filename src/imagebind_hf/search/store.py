@@ -18,18 +18,25 @@ import numpy as np
 import pyarrow.compute as pc
 
 from .identity import ModelRecord, record_of
-from .table import connect, is_store, make_rows, quote, read_record, schema, table_names, write_record
+from .table import (
+    build_index,
+    connect,
+    has_index,
+    is_store,
+    make_rows,
+    nearest,
+    quote,
+    read_record,
+    schema,
+    table_names,
+    write_record,
+)
 
 if TYPE_CHECKING:
     from .query import QueryEmbedder
 
 # Items of a modality from which on an index is worth while; and the fewest of which one is made.
 APPROXIMATE_FROM, FEWEST = 5_000, 256
-# Vectors of so many dimensions are told apart by one bit of each, with which those are chosen that are looked at in
-# full: ten times as many as are wanted.
-BITS_FROM, REFINE = 256, 10
-# Parts of an index, of about 4,096 vectors each, that are looked into.
-PROBES = 30
 # Items outside an index, and files of few, that are put up with.
 UNINDEXED, FRAGMENTS = 2_000, 64
 # Commits that were replaced so long ago are deleted: whoever reads one has finished.
@@ -78,7 +85,7 @@ class SearchIndex:
     def __init__(self, folder: Path, model: ModelRecord):
         self.folder, self.model = folder, model
         self._database, self._opened = connect(folder), {}
-        self._embedders: dict[frozenset[str], QueryEmbedder] = {}
+        self._embedder: QueryEmbedder | None = None
 
     @classmethod
     def create(cls, folder: str | Path, model: ModelRecord) -> "SearchIndex":
@@ -192,7 +199,7 @@ class SearchIndex:
     @property
     def is_approximate(self) -> bool:
         """Whether a modality has an index for approximate search."""
-        return any(map(_has_index, self._tables().values()))
+        return any(map(has_index, self._tables().values()))
 
     def build_index(self) -> None:
         """Make the indexes for approximate search, anew if there are some; items added later are compared one by one.
@@ -205,7 +212,7 @@ class SearchIndex:
         self._check_not_empty()
         for table in self._tables().values():
             if table.count_rows() >= FEWEST:
-                self._build(table)
+                build_index(table, self.model.dimension)
 
     def optimize(self, keep: timedelta = KEEP) -> None:
         """Take what was added into the indexes, join small files, and delete commits that were replaced.
@@ -222,8 +229,8 @@ class SearchIndex:
         Joining writes most of a table anew: not for a handful of items.
         """
         for table in self._tables().values():
-            if table.count_rows() >= APPROXIMATE_FROM and not _has_index(table):
-                self._build(table)
+            if table.count_rows() >= APPROXIMATE_FROM and not has_index(table):
+                build_index(table, self.model.dimension)
             new = [table.index_stats(entry.name).num_unindexed_rows for entry in table.list_indices()]
             fragments = table.stats()["fragment_stats"]["num_small_fragments"]
             if max(new, default=0) > UNINDEXED or fragments > FRAGMENTS:
@@ -260,7 +267,7 @@ class SearchIndex:
         if not tables:
             raise ValueError(f"The store {str(self.folder)!r} has no items of {wanted}; it has {counts}.")
         with ThreadPoolExecutor(len(tables)) as pool:
-            found = pool.map(lambda table: _search(table, vector, k, exact), tables)
+            found = pool.map(lambda table: nearest(table, vector, k, exact), tables)
             rows = sorted((row for rows in found for row in rows), key=lambda row: row["_distance"])[:k]
         return [
             Hit(row["id"], 1 - row["_distance"], row["modality"], row["path"] or "", row["text"], row["thumbnail"])
@@ -291,11 +298,13 @@ class SearchIndex:
 
         parts = parts_of(parts, weights)
         self._check_not_empty()
-        modalities = frozenset(part.modality for part in parts)
-        if modalities not in self._embedders:
+        modalities = {part.modality for part in parts}
+        if self._embedder is None or not modalities <= self._embedder.modalities:
             self.model.check(record_of(self.model.model, self.model.commit, self.model), self.folder)
-            self._embedders[modalities] = QueryEmbedder(self.model, modalities)
-        return self.search(self._embedders[modalities](parts), k, only, exact)
+            # Those that are loaded stay loaded: one model, with all towers that were asked for.
+            modalities |= self._embedder.modalities if self._embedder else set()
+            self._embedder = QueryEmbedder(self.model, modalities)
+        return self.search(self._embedder(parts), k, only, exact)
 
     def _tables(self) -> dict[str, Any]:
         """Open the tables, also those that others have made meanwhile."""
@@ -317,27 +326,3 @@ class SearchIndex:
     def _delete(self, where: str, modality: str | None = None) -> int:
         tables = [table for name, table in self._tables().items() if modality in (None, name)]
         return sum(table.delete(where).num_deleted_rows for table in tables)
-
-    def _build(self, table: Any) -> None:
-        from lancedb.index import BTree, IvfRq, IvfSq
-
-        # A bit a dimension; too little of short vectors, which have a byte.
-        kind = IvfSq if self.model.dimension % 8 or self.model.dimension < BITS_FROM else IvfRq
-        # A quarter of the vectors that LanceDB would train on, and of its rounds: no worse, and faster by as much.
-        table.create_index("vector", config=kind(distance_type="cosine", sample_rate=64, max_iterations=15))
-        table.create_index("id", config=BTree())
-
-
-def _has_index(table: Any) -> bool:
-    return any(entry.columns == ["vector"] for entry in table.list_indices())
-
-
-def _search(table: Any, vector: np.ndarray, k: int, exact: bool) -> list[dict[str, Any]]:
-    query = table.search(vector, vector_column_name="vector").distance_type("cosine").limit(k)
-    query = query.select(["id", "modality", "path", "text", "thumbnail", "_distance"])
-    if exact or not _has_index(table):
-        return query.bypass_vector_index().to_arrow().to_pylist()
-    query = query.refine_factor(REFINE)
-    rows = query.nprobes(PROBES).to_arrow().to_pylist()
-    # There are too few in these parts: all of them, then.
-    return rows if len(rows) == k else query.minimum_nprobes(1).maximum_nprobes(0).to_arrow().to_pylist()
