@@ -85,6 +85,7 @@ class SearchIndex:
     def __init__(self, folder: Path, model: ModelRecord):
         self.folder, self.model = folder, model
         self._database, self._opened = connect(folder), {}
+        self._threads = ThreadPoolExecutor(thread_name_prefix="search")
         self._embedder: QueryEmbedder | None = None
 
     @classmethod
@@ -261,14 +262,13 @@ class SearchIndex:
             raise ValueError("The vector to search for is zero, or not finite.")
         if k < 1:
             raise ValueError(f"k is {k}, expected at least 1.")
-        counts = self._check_not_empty()
-        wanted = list(counts) if only is None else [only] if isinstance(only, str) else list(only)
-        tables = [table for name, table in self._tables().items() if name in wanted and name in counts]
-        if not tables:
-            raise ValueError(f"The store {str(self.folder)!r} has no items of {wanted}; it has {counts}.")
-        with ThreadPoolExecutor(len(tables)) as pool:
-            found = pool.map(lambda table: nearest(table, vector, k, exact), tables)
-            rows = sorted((row for rows in found for row in rows), key=lambda row: row["_distance"])[:k]
+        wanted = [only] if isinstance(only, str) else only
+        tables = [table for name, table in self._tables().items() if wanted is None or name in wanted]
+        found = self._threads.map(lambda table: nearest(table, vector, k, exact), tables)
+        rows = sorted((row for rows in found for row in rows), key=lambda row: row["_distance"])[:k]
+        if not rows:
+            counts = self._check_not_empty()
+            raise ValueError(f"The store {str(self.folder)!r} has no items of {list(wanted)}; it has {counts}.")
         return [
             Hit(row["id"], 1 - row["_distance"], row["modality"], row["path"] or "", row["text"], row["thumbnail"])
             for row in rows

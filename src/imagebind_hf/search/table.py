@@ -146,8 +146,9 @@ def nearest(table: Any, vector: np.ndarray, k: int, exact: bool) -> list[dict[st
     """Find the rows of a table whose vectors are nearest, with their distances, 1 less the cosine."""
     query = table.search(vector, vector_column_name="vector").distance_type("cosine").limit(k)
     query = query.select(["id", "modality", "path", "text", "thumbnail", "_distance"])
-    if exact or not has_index(table):
+    if exact:
         return query.bypass_vector_index().to_arrow().to_pylist()
+    # Where there is no index, all vectors are compared.
     query = query.refine_factor(REFINE)
     rows = query.nprobes(PROBES).to_arrow().to_pylist()
     # There are too few in these parts: all of them, then.
