@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: `imagebind-hf convert | train | demo | embed | export | evaluate | score | push`."""
+"""The command line: `imagebind-hf`, with a command for each thing to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,6 +131,65 @@ def embed(
         typer.echo(f"{result.embedded} vectors in {output}, {len(result.unreadable)} items could not be read")
         for entry in result.unreadable[:10]:
             typer.echo(f"  {entry['id']}: {entry['why']}", err=True)
+
+
+@app.command()
+def index(
+    store: Annotated[Path, typer.Option(help="Folder of the store; one that is there is brought up to date.")],
+    inputs: Annotated[
+        list[Path] | None, typer.Argument(help="Files, folders, tar archives, parquet, saved data sets.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Folder or Hub id. Default: the store's.")] = None,
+    modality: Annotated[str | None, typer.Option(help="What pictures, columns or members are.")] = None,
+    column: Annotated[str | None, typer.Option(help="Column of a data set, where not named as the modality.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="Id, file or folder to remove. May be repeated.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove what is no longer there.")] = False,
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="Make the approximate index now; by itself from 5,000 items on.")
+    ] = False,
+    part_size: Annotated[int, typer.Option(help="Items in a commit: so many are done again after a kill.")] = 1000,
+    batch_size: Annotated[int, typer.Option(help="Items that are computed together.")] = 64,
+    workers: Annotated[int, typer.Option(help="Processes that read and decode.")] = 0,
+    device: Annotated[str | None, typer.Option(help="Where to compute; an accelerator if there is one.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+) -> None:
+    """Embed files and data sets of any modalities into a store to search; only what is new or has changed."""
+    with _errors():
+        from .search.command import run_index
+
+        options = {"batch_size": batch_size, "num_workers": workers, "device": device, "dtype": dtype}
+        arguments = (store, inputs or (), model, modality, column, remove or (), prune, approximate, part_size)
+        for line in run_index(*arguments, **options):
+            typer.echo(line)
+
+
+@app.command()
+def search(
+    store: Annotated[Path, typer.Option(help="Folder of the store.")],
+    text: Annotated[list[str] | None, typer.Option(help="A text. This and all that follow may be repeated.")] = None,
+    image: Annotated[list[str] | None, typer.Option(help="A picture.")] = None,
+    video: Annotated[list[str] | None, typer.Option(help="A video.")] = None,
+    audio: Annotated[list[str] | None, typer.Option(help="A sound.")] = None,
+    depth: Annotated[list[str] | None, typer.Option(help="A depth map.")] = None,
+    thermal: Annotated[list[str] | None, typer.Option(help="A thermal picture.")] = None,
+    imu: Annotated[list[str] | None, typer.Option(help="Motion, a CSV file.")] = None,
+    minus_text: Annotated[list[str] | None, typer.Option(help="A text to take away.")] = None,
+    weight: Annotated[list[str] | None, typer.Option(help="audio=0.5, minus-text=0.3: 1 by default.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many results.")] = 10,
+    only: Annotated[list[str] | None, typer.Option(help="Only items of this modality. May be repeated.")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare with all, not by the approximate index.")] = False,
+    html: Annotated[Path | None, typer.Option(help="File for a page of results, with their pictures inside.")] = None,
+    model: Annotated[str | None, typer.Option(help="Where the store's model is now, if it has moved.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where to compute; an accelerator if there is one.")] = None,
+) -> None:
+    """Search a store with any mixture of a text, a picture, a sound, …, added up by weights."""
+    with _errors():
+        from .search.command import run_search, weigh
+
+        given = {"text": text, "image": image, "video": video, "audio": audio, "depth": depth, "thermal": thermal}
+        parts = weigh({**given, "imu": imu, "minus-text": minus_text}, weight or [])
+        for line in run_search(store, parts, model, k, only, exact, html, device):
+            typer.echo(line)
 
 
 @app.command()

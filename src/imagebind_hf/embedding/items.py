@@ -28,16 +28,18 @@ class Item:
     Args:
         id: A name that is its own among all items: a path, `file.txt#line`, `archive.tar#member`, `file.parquet#row`.
         modality: Its modality.
-        source: What [`Item.load`] reads: a path, a text, or where in a file it is.
+        source: What [`Item.load`] reads: a path, a text, or where in a file or a data set it is.
+        path: The file or folder that it lies in; empty for what lies in memory.
     """
 
     id: str
     modality: str
     source: Any
+    path: str = ""
 
     def load(self) -> Any:
         """Return what the processor reads: a path, a text, bytes, or a cell of a data set."""
-        return self.source.load() if isinstance(self.source, (Member, Row)) else self.source
+        return self.source.load() if isinstance(self.source, (Member, Row, Cell)) else self.source
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,25 @@ class Row:
         return _column(self.path, self.column)[self.row][self.column]
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a data set that is open: a column of its own, as [`dataset_items`] selects it."""
+
+    dataset: datasets.Dataset
+    row: int
+
+    def load(self) -> Any:
+        """Read it; sounds and videos as they are stored."""
+        return self.dataset[self.row][self.dataset.column_names[0]]
+
+
 @lru_cache(maxsize=32)
 def _column(path: str, column: str) -> datasets.Dataset:
-    rows = _open(path).select_columns([column])
+    return _undecoded(_open(path), column)
+
+
+def _undecoded(rows: datasets.Dataset, column: str) -> datasets.Dataset:
+    rows = rows.select_columns([column])
     if isinstance(rows.features[column], (datasets.Audio, datasets.Image, datasets.Video)):
         rows = rows.cast_column(column, type(rows.features[column])(decode=False))
     return rows
@@ -110,6 +128,28 @@ def find_items(
     return items
 
 
+def dataset_items(dataset: datasets.Dataset, name: str, columns: Mapping[str, str] | None = None) -> list[Item]:
+    """List the items of a data set that is open; their ids are `name#row`, or `name#row#modality` of several columns.
+
+    Args:
+        dataset: The data set.
+        name: What it is called in ids.
+        columns: Column by modality; by default columns that are named as modalities.
+
+    Raises:
+        ValueError: If there are no such columns, or no rows.
+    """
+    columns = _columns(dataset, name, None, columns)
+    if not len(dataset):
+        raise ValueError(f"{name}: the data set is empty.")
+    chosen = {modality: _undecoded(dataset, column) for modality, column in columns.items()}
+    return [
+        Item(_row_id(name, row, modality, columns), modality, Cell(rows, row))
+        for row in range(len(dataset))
+        for modality, rows in chosen.items()
+    ]
+
+
 def _files(path: Path) -> Iterator[Path]:
     if path.is_dir() and not (path / "dataset_info.json").is_file():
         for folder, folders, names in os.walk(path):
@@ -130,23 +170,34 @@ def _items(path: Path, modality: str | None, columns: Mapping[str, str] | None) 
     elif suffix == ".txt" and modality in (None, "text"):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
             if line.strip():
-                yield Item(f"{path}#{number}", "text", line)
+                yield Item(f"{path}#{number}", "text", line, str(path))
     else:
         found = _modality_of(path.name, modality)
         if found is not None:
-            yield Item(str(path), found, str(path))
+            yield Item(str(path), found, str(path), str(path))
 
 
 def _rows(path: Path, modality: str | None, columns: Mapping[str, str] | None) -> Iterator[Item]:
     rows = _open(str(path))
-    if columns is None:
-        columns = {name: name for name in INPUTS if name in rows.column_names and modality in (None, name)}
-    missing = [column for column in columns.values() if column not in rows.column_names]
-    if missing or not columns:
-        raise ValueError(f"{path}: no column {missing or 'named as a modality'}, there are {rows.column_names}.")
+    columns = _columns(rows, str(path), modality, columns)
     for row in range(len(rows)):
         for name, column in columns.items():
-            yield Item(f"{path}#{row}" + (f"#{name}" if len(columns) > 1 else ""), name, Row(str(path), row, column))
+            yield Item(_row_id(str(path), row, name, columns), name, Row(str(path), row, column), str(path))
+
+
+def _columns(
+    rows: datasets.Dataset, name: str, modality: str | None, columns: Mapping[str, str] | None
+) -> Mapping[str, str]:
+    if columns is None:
+        columns = {each: each for each in INPUTS if each in rows.column_names and modality in (None, each)}
+    missing = [column for column in columns.values() if column not in rows.column_names]
+    if missing or not columns:
+        raise ValueError(f"{name}: no column {missing or 'named as a modality'}, there are {rows.column_names}.")
+    return columns
+
+
+def _row_id(name: str, row: int, modality: str, columns: Mapping[str, str]) -> str:
+    return f"{name}#{row}" + (f"#{modality}" if len(columns) > 1 else "")
 
 
 def _members(path: Path, modality: str | None) -> Iterator[Item]:
@@ -157,11 +208,11 @@ def _members(path: Path, modality: str | None) -> Iterator[Item]:
                     continue
                 name, place = f"{path}#{member.name}", Member(str(path), member.offset_data, member.size)
                 if Path(member.name).suffix.lower() == ".txt" and modality in (None, "text"):
-                    yield Item(name, "text", place.load().decode("utf-8", errors="replace").strip())
+                    yield Item(name, "text", place.load().decode("utf-8", errors="replace").strip(), str(path))
                     continue
                 found = _modality_of(member.name, modality)
                 if found is not None:
-                    yield Item(name, found, place)
+                    yield Item(name, found, place, str(path))
     except tarfile.TarError as error:
         raise ValueError(f"Cannot read the archive {str(path)!r}: {error}") from error
 

@@ -17,11 +17,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from tqdm.auto import tqdm
-from transformers import AutoModel, AutoProcessor
 
 from .items import Item
 from .worker import ItemEmbedder
@@ -145,15 +143,10 @@ class EmbeddingJob:
 
     @cached_property
     def _embedder(self) -> ItemEmbedder:
-        device = self.device
-        if device is None:
-            device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
-        model = AutoModel.from_pretrained(self.model, dtype=self.dtype, **self.model_kwargs).eval().to(device)
-        processor = AutoProcessor.from_pretrained(self.model, revision=self.model_kwargs.get("revision"))
-        lacking = sorted({item.modality for item in self.items} - set(model.inputs))
-        if lacking:
-            raise ValueError(f"There are items of {lacking}, for which the model has no tower: {list(model.inputs)}.")
-        return ItemEmbedder(model, processor, self.batch_size, self.num_workers)
+        modalities = {item.modality for item in self.items}
+        return ItemEmbedder.from_pretrained(
+            self.model, modalities, self.batch_size, self.num_workers, self.device, self.dtype, **self.model_kwargs
+        )
 
     def _write(self, path: Path, rows: Sequence[Item], embeds: np.ndarray) -> None:
         ids, modalities = [item.id for item in rows], [item.modality for item in rows]

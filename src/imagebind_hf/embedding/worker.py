@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Items to vectors: workers decode while the model computes, texts go by length, a bad item stops nobody."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
-from transformers import ProcessorMixin
+from transformers import AutoModel, AutoProcessor, ProcessorMixin
 
 from ..media import for_each, load_audio, load_image
 from ..modeling_imagebind import ImageBindModel, input_name
@@ -36,6 +36,39 @@ class ItemEmbedder:
     def __init__(self, model: ImageBindModel, processor: ProcessorMixin, batch_size: int = 64, num_workers: int = 0):
         self.model, self.processor = model, processor
         self.batch_size, self.num_workers = batch_size, num_workers
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str,
+        needed: Iterable[str],
+        batch_size: int = 64,
+        num_workers: int = 0,
+        device: str | None = None,
+        dtype: str = "auto",
+        **model_kwargs: Any,
+    ) -> "ItemEmbedder":
+        """Load a model and its processor.
+
+        Args:
+            model: Folder or Hub id.
+            needed: Modalities of what there will be to embed.
+            batch_size, num_workers: As for the class.
+            device: Where to compute; by default an accelerator where there is one.
+            dtype: The model's type; by default that of the checkpoint.
+            **model_kwargs: Further arguments of `from_pretrained`: `revision`, `modalities`, `attn_implementation`, …
+
+        Raises:
+            ValueError: If the model has no tower for one of the modalities.
+        """
+        if device is None:
+            device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+        loaded = AutoModel.from_pretrained(model, dtype=dtype, **model_kwargs).eval().to(device)
+        processor = AutoProcessor.from_pretrained(model, revision=model_kwargs.get("revision"))
+        lacking = sorted(set(needed) - set(loaded.inputs))
+        if lacking:
+            raise ValueError(f"There are items of {lacking}, for which the model has no tower: {list(loaded.inputs)}.")
+        return cls(loaded, processor, batch_size, num_workers)
 
     @torch.inference_mode()
     def __call__(self, items: Sequence[Item]) -> Iterator[tuple[list[int], np.ndarray, list[tuple[int, str]]]]:

@@ -1,0 +1,24 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Search: a store of embedded items on disk, asked with any mixture of modalities."""
+
+from .files import IndexResult, index_items, prune
+from .identity import ModelRecord, record_of
+from .page import write_page
+from .query import Part, QueryEmbedder, load_embedder, mix
+from .store import Hit, SearchIndex
+
+__all__ = [
+    "Hit",
+    "IndexResult",
+    "ModelRecord",
+    "Part",
+    "QueryEmbedder",
+    "SearchIndex",
+    "index_items",
+    "load_embedder",
+    "mix",
+    "prune",
+    "record_of",
+    "write_page",
+]

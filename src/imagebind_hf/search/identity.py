@@ -1,0 +1,74 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which model a store's vectors are of: vectors of two models have nothing to do with one another."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Read at a time.
+_BLOCK = 2**22
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """What a store knows of its model.
+
+    Args:
+        model: Folder or Hub id.
+        fingerprint: What tells its weights from others': a digest of the files, or the commit on the Hub.
+        dimension: Length of its vectors.
+        commit: The commit on the Hub.
+        files: Size and time of the files that were digested, by name: while these stay, so does the digest.
+    """
+
+    model: str
+    fingerprint: str
+    dimension: int
+    commit: str | None = None
+    files: dict[str, list[int]] = field(default_factory=dict)
+
+    def check(self, other: "ModelRecord", store: str | Path) -> None:
+        """Raise a ValueError if a store of this model is used with another."""
+        if other.fingerprint != self.fingerprint:
+            raise ValueError(
+                f"The store {str(store)!r} holds vectors of {self.model!r} ({self.fingerprint[:12]}), "
+                f"not of {other.model!r} ({other.fingerprint[:12]}): use that model, or make another store."
+            )
+
+
+def record_of(model: str | Path, revision: str | None = None, known: ModelRecord | None = None) -> ModelRecord:
+    """Describe a model.
+
+    Args:
+        model: Folder or Hub id.
+        revision: Branch, tag or commit, of a Hub id.
+        known: What is known already: files of the same size and time are not read again.
+
+    Raises:
+        ValueError: If a folder has no weights.
+        OSError: If there is no such model.
+    """
+    from transformers import AutoConfig
+
+    folder = Path(model)
+    config = AutoConfig.from_pretrained(model, revision=revision)
+    if not folder.is_dir():
+        commit = config._commit_hash or revision
+        return ModelRecord(str(model), commit or "main", config.projection_dim, commit)
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise ValueError(f"There are no weights (*.safetensors) in {str(folder)!r}.")
+    # Configuration and weights alone: cards and results may change.
+    names = [folder / "config.json", *weights]
+    files = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in names}
+    name = str(folder.resolve())
+    if known is not None and known.model == name and known.files == files:
+        return known
+    digest = hashlib.sha256()
+    for file in names:
+        digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+        with open(file, "rb") as content:
+            while block := content.read(_BLOCK):
+                digest.update(block)
+    return ModelRecord(name, digest.hexdigest(), config.projection_dim, None, files)
