@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The code in the documentation runs, as it stands, block after block; and its links lead somewhere."""
 
+import doctest
 import os
 import re
 from functools import partial
@@ -25,6 +26,7 @@ from imagebind_hf import (
     ImageBindTrainer,
     ImageBindTrainingArguments,
 )
+from imagebind_hf.embedding import EmbeddingJob, find_items
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
@@ -79,6 +81,11 @@ def prepare(page: str) -> dict:
     }
     sounds = {"image": [picture] * 64, "audio": [{"path": None, "bytes": Path("bark.wav").read_bytes()}] * 64}
     names["dataset"] = Dataset.from_dict(sounds).cast_column("audio", Audio(decode=False))
+    if page == "search.md":
+        names["dataset"] = Dataset.from_dict({"photo": [picture] * 2, "caption": ["a beach", "people"]})
+        for name, file in (("beach.jpg", "dog.jpg"), ("barking.wav", "bark.wav")):
+            Path(name).symlink_to(file)
+        EmbeddingJob(find_items([Path("photos")]), "vectors", "imagebind-huge").run(progress=False)
     if page == "publish.md":
         names["trainer"] = lora_trainer(model, processor, names["dataset"])
     return names
@@ -104,7 +111,11 @@ def lora_trainer(model: ImageBindModel, processor: ImageBindProcessor, dataset: 
 def test_code(page, workplace):
     names = prepare(page.name)
     for block in blocks(page):
-        exec(compile(block, str(page), "exec"), names)
+        if block.startswith(">>>"):
+            test = doctest.DocTestParser().get_doctest(block, names, page.name, str(page), 0)
+            assert not doctest.DocTestRunner().run(test).failed
+        else:
+            exec(compile(block, str(page), "exec"), names)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
