@@ -13,13 +13,13 @@ from .modeling_imagebind import ImageBindModel
 def compile_towers(model: ImageBindModel, mode: str | None = None, **kwargs: Any) -> ImageBindModel:
     """Compile the towers of a model in place, each on its own.
 
-    Weights, their names and what the model returns stay as they are. A tower is compiled when it is first run, and once
-    more when the batch size (or the length of texts) changes; then it takes any.
+    Weights, their names and what the model returns stay as they are. A tower is compiled when it is first run, and
+    once more when the batch size (or the length of texts) changes; then it takes any.
 
-    On CUDA the default is `mode="reduce-overhead"`, which replays CUDA graphs: what counts for single items. Embeddings
-    are safe to keep; a `last_hidden_state` is overwritten by the tower's next run, so clone it. Elsewhere the default is
-    torch's, and a C++ compiler is needed; `options={"freezing": True}` packs the weights too (a second copy of them),
-    under `torch.no_grad()` or with parameters that need no gradients.
+    On CUDA the default is `mode="reduce-overhead"`, which replays CUDA graphs: what counts for single items.
+    Embeddings are safe to keep; a `last_hidden_state` is overwritten by the tower's next run, so clone it. Elsewhere
+    the default is torch's, and a C++ compiler is needed; `options={"freezing": True}` packs the weights too (a second
+    copy of them), where no gradients are needed.
 
     Args:
         model (`ImageBindModel`): The model, or a stand-alone tower with its projection; on its device, in its dtype.
