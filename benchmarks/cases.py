@@ -19,7 +19,7 @@ CLIPS = 3
 _TINY_TOWER = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 _TINY = {
     "projection_dim": 16,
-    "text_config": {**_TINY_TOWER, "vocab_size": 512, "bos_token_id": 510, "eos_token_id": 511},
+    "text_config": _TINY_TOWER,
     "vision_config": {**_TINY_TOWER, "image_size": 32, "patch_size": 8},
     "audio_config": {**_TINY_TOWER, "num_mel_bins": 32, "num_frames": 44, "patch_size": 8, "patch_stride": 6},
     "depth_config": {**_TINY_TOWER, "image_size": 32, "patch_size": 8},

@@ -7,8 +7,7 @@ python benchmarks/latency.py [--device cuda|cpu] [--dtype bfloat16|float32] [--m
 On a GPU `compile_towers` replays CUDA graphs; on a CPU it fuses and packs weights (`options={"freezing": True}`).
 """
 
-import gc
-import statistics
+import argparse
 import time
 
 import torch
@@ -21,6 +20,31 @@ from imagebind_hf import compile_towers
 TARGETS = {"image": 2.4, "text": 1.1, "audio": 1.0, "depth": 0.6, "thermal": 0.65, "imu": 0.34}
 
 
+def row(arguments: argparse.Namespace, modality: str, dtype: torch.dtype) -> str:
+    device = arguments.device
+    ours, peer, config = make_pair(arguments.size, modality, dtype, device)
+    values = make_values(config, modality, 1, PROMPT_LENGTH if modality == "text" else None, clips=1)
+    inputs = padded = to_device(values, dtype, device)
+    if modality == "text":
+        padded = pad_text(inputs, config.text_config.max_position_embeddings)
+    functions = {"ours": lambda: ours(inputs), "peer": lambda: peer(padded)}
+    # Not inference mode: weights that are packed must not be inference tensors.
+    with torch.no_grad():
+        plain = alternate(functions, arguments.repeats)
+        compile_towers(ours.model, **({} if device == "cuda" else {"options": {"freezing": True}}))
+        started = time.perf_counter()
+        ours(inputs)
+        first = time.perf_counter() - started
+        compiled = alternate(functions, arguments.repeats, warmup=3)
+    before, after = (Comparison.of(times["ours"], times["peer"]) for times in (plain, compiled))
+    wanted = f" {TARGETS[modality]} |" if device == "cuda" else ""
+    name = {"text": f"text, {PROMPT_LENGTH} tokens", "audio": "audio, 1 clip"}.get(modality, modality)
+    return (
+        f"| {name} | {1000 * before.ours:.2f} | {1000 * after.ours:.2f} |{wanted} {1000 * after.peer:.2f} "
+        f"| {before.ratio:.2f}× | {after.faster} | {first:.0f} s |"
+    )
+
+
 def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if torch.cuda.is_available() else "cpu")
@@ -29,36 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     device = arguments.device
     dtype = getattr(torch, arguments.dtype or ("bfloat16" if device == "cuda" else "float32"))
-    rows = []
-    for modality in arguments.modalities:
-        ours, peer, config = make_pair(arguments.size, modality, dtype, device)
-        values = make_values(config, modality, 1, PROMPT_LENGTH if modality == "text" else None, clips=1)
-        inputs = to_device(values, dtype, device)
-        padded = inputs
-        if modality == "text":
-            padded = pad_text(inputs, config.text_config.max_position_embeddings)
-        # No inference mode: weights that are packed must not be inference tensors.
-        with torch.no_grad():
-            functions = {"ours": lambda: ours(inputs), "peer": lambda: peer(padded)}  # noqa: B023
-            plain = alternate(functions, arguments.repeats)
-            compile_towers(ours.model, **({} if device == "cuda" else {"options": {"freezing": True}}))
-            started = time.perf_counter()
-            ours(inputs)
-            first = time.perf_counter() - started
-            compiled = alternate(functions, arguments.repeats, warmup=3)
-        milliseconds = (
-            f"{1000 * statistics.median(plain['ours']):.2f}",
-            f"{1000 * statistics.median(compiled['ours']):.2f}",
-        )
-        wanted = f" {TARGETS[modality]} |" if device == "cuda" else ""
-        comparison = Comparison.of(compiled["ours"], compiled["peer"])
-        name = {"text": f"text, {PROMPT_LENGTH} tokens", "audio": "audio, 1 clip"}.get(modality, modality)
-        rows.append(
-            f"| {name} | {milliseconds[0]} | {milliseconds[1]} |{wanted} {1000 * comparison.peer:.2f} "
-            f"| {Comparison.of(plain['ours'], plain['peer']).ratio:.2f}× | {comparison.faster} | {first:.0f} s |"
-        )
-        del ours, peer
-        gc.collect()
+    rows = [row(arguments, modality, dtype) for modality in arguments.modalities]
     name = str(dtype).removeprefix("torch.")
     wanted = " wanted |" if device == "cuda" else ""
     dashes = "|---" * (8 if device == "cuda" else 7)

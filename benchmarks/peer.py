@@ -57,8 +57,10 @@ class Tower(nn.Module):
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(0.02 * torch.randn(1, positions, width))
         self.pre_norm = nn.LayerNorm(width, eps=1e-6) if modality == "vision" else nn.Identity()
-        rates = torch.linspace(0, config.drop_path_rate, config.num_hidden_layers).tolist()
-        self.blocks = nn.ModuleList([Block(config, rate) for rate in rates])
+        last = max(config.num_hidden_layers - 1, 1)
+        self.blocks = nn.ModuleList(
+            [Block(config, config.drop_path_rate * i / last) for i in range(config.num_hidden_layers)]
+        )
         self.head = nn.Sequential(nn.LayerNorm(width, eps=1e-6), nn.Linear(width, projection_dim, bias=False))
         self.register_buffer("mask", torch.full((positions, positions), float("-inf")).triu(1), persistent=False)
 
