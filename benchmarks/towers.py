@@ -42,11 +42,11 @@ class Runner:
         self.peak = matrix_peak(dtype, device)
 
     @torch.inference_mode()
-    def row(self, name: str, ours, peer, inputs, count: float, target: int | None) -> str:
-        """Time ours beside the peer, each with its input, and check that they compute the same."""
+    def row(self, name: str, ours, peer, inputs, counts, target: int | None) -> str:
+        """Time ours beside the peer, each with its input and its operations an item, and check that they agree."""
         functions = {"ours": lambda: ours(inputs[0]), "peer": lambda: peer(inputs[1])}
         difference = "–"
-        if count:
+        if counts:
             vectors = [torch.nn.functional.normalize(function().float(), dim=-1) for function in functions.values()]
             difference = f"{1 - (vectors[0] * vectors[1]).sum(dim=-1).min().item():.0e}"
         times = alternate(functions, self.repeats)
@@ -55,7 +55,8 @@ class Runner:
             notes = [f"{peak_memory(function):.2f} GiB" for function in functions.values()]
         else:
             seconds = (comparison.ours, comparison.peer)
-            notes = [f"{100 * size * count / each / self.peak:.0f} %" if count else "–" for each in seconds]
+            speeds = [size * count / each for count, each in zip(counts, seconds, strict=True)] if counts else ()
+            notes = [f"{100 * speed / self.peak:.0f} %" for speed in speeds] or ["–", "–"]
         rates = (size / comparison.ours, size / comparison.peer)
         digits = 1 if min(rates) < 100 else 0
         wanted = f" {target:,} |" if target else " – |"
@@ -97,19 +98,20 @@ def main() -> None:
             compile_towers(ours.model, mode=arguments.compile)
 
         values = to_device(make_values(config, modality, batch_size), dtype, device)
-        count, target = operations(config, modality), TARGETS[modality]
+        target, counts = TARGETS[modality], (operations(config, modality),) * 2
         if modality == "text":
             longest = values.shape[1]
+            prompt_counts = operations(config, modality, PROMPT_LENGTH), counts[1]
             ids = make_values(config, modality, batch_size, PROMPT_LENGTH).to(device)
             inputs = (ids, pad_text(ids, longest))
-            rows.append(runner.row(f"text, {PROMPT_LENGTH} tokens", ours, peer, inputs, count, target))
-            rows.append(runner.row(f"text, {longest} tokens", ours, peer, (values, values), count, None))
+            rows.append(runner.row(f"text, {PROMPT_LENGTH} tokens", ours, peer, inputs, prompt_counts, target))
+            rows.append(runner.row(f"text, {longest} tokens", ours, peer, (values, values), counts, None))
         else:
             name = "audio, 3 clips" if modality == "audio" else modality
-            rows.append(runner.row(name, ours, peer, (values, values), count, target))
+            rows.append(runner.row(name, ours, peer, (values, values), counts, target))
         if modality == "image":
             peer = make_clip(arguments.size, device, dtype)
-            rows.append(runner.row("image; peer: CLIP ViT-H", ours, peer, (values, values), 0, None))
+            rows.append(runner.row("image; peer: CLIP ViT-H", ours, peer, (values, values), (), None))
         del ours, peer
         gc.collect()
     name = str(dtype).removeprefix("torch.")
