@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test conformance quick lint format clean
+.PHONY: demo test conformance quick bench lint format clean
 
 demo: .venv/.complete
 	$(BIN)/imagebind-hf demo
@@ -18,6 +18,10 @@ conformance: .venv/.complete
 # Without the slow tests.
 quick: .venv/.complete
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+# Writes benchmarks/RESULTS.md; about ten minutes on two quiet cores.
+bench: .venv/.complete
+	$(BIN)/python benchmarks/all.py --quick
 
 lint: .venv/.complete
 	$(BIN)/ruff check .

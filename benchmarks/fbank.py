@@ -7,11 +7,9 @@ python benchmarks/fbank.py
 
 import torch
 import torchaudio
-from timing import compare, record
+from timing import compare, make_parser, record
 
 from imagebind_hf.audio_utils import log_mel_fbank
-
-CLIPS, SAMPLES = 64, 32_000
 
 
 def loop(waveforms: torch.Tensor) -> torch.Tensor:
@@ -33,14 +31,18 @@ def loop(waveforms: torch.Tensor) -> torch.Tensor:
     return torch.stack(banks)
 
 
-if __name__ == "__main__":
-    waveforms = torch.randn(CLIPS, SAMPLES, generator=torch.Generator().manual_seed(0))
+def main() -> None:
+    parser = make_parser(__doc__)
+    parser.set_defaults(repeats=25)
+    arguments = parser.parse_args()
+    clips, samples = (64, 32_000) if arguments.size == "huge" else (2, 3_200)
+    waveforms = torch.randn(clips, samples, generator=torch.Generator().manual_seed(0))
     difference = (log_mel_fbank(waveforms) - loop(waveforms)).abs().max().item()
-    result = compare(lambda: log_mel_fbank(waveforms), lambda: loop(waveforms))
+    result = compare(lambda: log_mel_fbank(waveforms), lambda: loop(waveforms), arguments.repeats)
     record(
         "fbank",
         f"""
-## Filter banks of {CLIPS} clips
+## Filter banks of {clips} clips
 
 | `log_mel_fbank`, one batch | `torchaudio.compliance.kaldi.fbank`, a loop | faster |
 |---|---|---|
@@ -48,4 +50,9 @@ if __name__ == "__main__":
 
 Largest difference of the log-mel values: {difference:.1e}.
 """,
+        arguments.results,
     )
+
+
+if __name__ == "__main__":
+    main()

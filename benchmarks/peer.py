@@ -4,13 +4,13 @@
 
 `nn.MultiheadAttention` with one learned key and value more, sequence before batch; an image repeated to two frames for
 a 3-D convolution; texts always of 77 tokens under a causal mask; embeddings multiplied by their scale. Weights are
-random: what is compared is time.
+random, or ours copied in: then both give the same embeddings.
 """
 
 import torch
 from torch import nn
 
-from imagebind_hf import ImageBindConfig
+from imagebind_hf import ImageBindConfig, ImageBindModel
 from imagebind_hf.configuration_imagebind import ImageBindTowerConfig
 
 
@@ -57,8 +57,10 @@ class Tower(nn.Module):
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(0.02 * torch.randn(1, positions, width))
         self.pre_norm = nn.LayerNorm(width, eps=1e-6) if modality == "vision" else nn.Identity()
-        rates = torch.linspace(0, config.drop_path_rate, config.num_hidden_layers).tolist()
-        self.blocks = nn.ModuleList([Block(config, rate) for rate in rates])
+        last = max(config.num_hidden_layers - 1, 1)
+        self.blocks = nn.ModuleList(
+            [Block(config, config.drop_path_rate * i / last) for i in range(config.num_hidden_layers)]
+        )
         self.head = nn.Sequential(nn.LayerNorm(width, eps=1e-6), nn.Linear(width, projection_dim, bias=False))
         self.register_buffer("mask", torch.full((positions, positions), float("-inf")).triu(1), persistent=False)
 
@@ -95,3 +97,36 @@ class Tower(nn.Module):
 
 def make_tower(config: ImageBindConfig, modality: str) -> Tower:
     return Tower(modality, config.tower_configs[modality], config.projection_dim)
+
+
+@torch.no_grad()
+def copy_weights(peer: Tower, model: ImageBindModel) -> Tower:
+    """Give the peer our model's weights for its modality."""
+    tower = getattr(model, f"{peer.modality}_model")
+    stem = tower.embeddings
+    if peer.modality == "text":
+        peer.stem.load_state_dict(stem.token_embedding.state_dict())
+    else:
+        norm = peer.stem[1] if peer.modality == "imu" else peer.stem_norm
+        projection = peer.stem[0] if peer.modality == "imu" else peer.stem
+        projection.load_state_dict(stem.projection.state_dict())
+        norm.load_state_dict(stem.layer_norm.state_dict())
+        peer.class_token.copy_(stem.class_embedding)
+    peer.positions.copy_(stem.position_embedding)
+    peer.pre_norm.load_state_dict(tower.pre_layernorm.state_dict())
+    for block, layer in zip(peer.blocks, tower.encoder.layers, strict=True):
+        attention, ours = block.attention, layer.self_attn
+        projections = (ours.q_proj, ours.k_proj, ours.v_proj)
+        attention.in_proj_weight.copy_(torch.cat([projection.weight for projection in projections]))
+        attention.in_proj_bias.copy_(torch.cat([projection.bias for projection in projections]))
+        attention.out_proj.load_state_dict(ours.out_proj.state_dict())
+        if ours.bias_k is not None:
+            attention.bias_k.copy_(ours.bias_k)
+            attention.bias_v.copy_(ours.bias_v)
+        for theirs, part in ((block.norm1, layer.layer_norm1), (block.norm2, layer.layer_norm2)):
+            theirs.load_state_dict(part.state_dict())
+        for theirs, part in ((block.mlp[0], layer.mlp.fc1), (block.mlp[2], layer.mlp.fc2)):
+            theirs.load_state_dict(part.state_dict())
+    peer.head[0].load_state_dict(tower.post_layernorm.state_dict())
+    peer.head[1].load_state_dict(getattr(model, f"{peer.modality}_projection").state_dict())
+    return peer

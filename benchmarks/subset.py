@@ -8,7 +8,6 @@ Writes a checkpoint of imagebind_huge's size with random weights (4.8 GB) unless
 is a process of its own, with the files out of the page cache.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -17,23 +16,51 @@ import tempfile
 import time
 from pathlib import Path
 
-from timing import record
+from cases import MODALITIES, make_config
+from timing import make_parser, record
+
+from imagebind_hf import ImageBindConfig
 
 SUBSETS = (["audio"], ["text", "audio"], ["imu"], None)
 
 
-def write_checkpoint(folder: Path) -> None:
-    """Save random weights in imagebind_huge's shapes."""
+def write_checkpoint(folder: Path, config: ImageBindConfig) -> None:
+    """Save random weights in the shapes of a configuration."""
     import torch
 
-    from imagebind_hf import ImageBindConfig, ImageBindModel
+    from imagebind_hf import ImageBindModel
 
     with torch.device("meta"):
-        model = ImageBindModel(ImageBindConfig())
+        model = ImageBindModel(config)
     model.to_empty(device="cpu")
+    for buffer in model.buffers():
+        buffer.zero_()
     for parameter in model.parameters():
         torch.nn.init.uniform_(parameter, -0.02, 0.02)
     model.save_pretrained(folder)
+
+
+def read_bytes() -> int:
+    """Return what this process has read from the disk."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["read_bytes"])
+
+
+def peak_bytes() -> int:
+    """Return the peak memory of this process."""
+    # Not getrusage: its peak is inherited from the process that started this one.
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return 1024 * int(line.split()[1])
+
+
+def drop_from_cache(folder: Path) -> None:
+    """Make the next read of a checkpoint one from the disk."""
+    for file in folder.iterdir():
+        if file.suffix in (".safetensors", ".pth"):
+            descriptor = os.open(file, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
 
 
 def load(folder: str, modalities: list[str] | None) -> None:
@@ -42,19 +69,7 @@ def load(folder: str, modalities: list[str] | None) -> None:
 
     import imagebind_hf  # noqa: F401
 
-    def read_bytes() -> int:
-        lines = Path("/proc/self/io").read_text().splitlines()
-        return int(dict(line.split(": ") for line in lines)["read_bytes"])
-
-    def peak_bytes() -> int:
-        # Not getrusage: its peak is inherited from the process that started this one.
-        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-        return 1024 * int(line.split()[1])
-
-    for file in Path(folder).glob("*.safetensors"):
-        descriptor = os.open(file, os.O_RDONLY)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        os.close(descriptor)
+    drop_from_cache(Path(folder))
     before, started = read_bytes(), time.perf_counter()
     model = AutoModel.from_pretrained(folder, **({} if modalities is None else {"modalities": modalities}))
     total = sum(float(parameter.sum()) for parameter in model.parameters())  # touch everything
@@ -69,16 +84,16 @@ def load(folder: str, modalities: list[str] | None) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--load", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--load", nargs=2)
     arguments = parser.parse_args()
     if arguments.load:
         return load(arguments.load[0], json.loads(arguments.load[1]))
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         if not (folder / "config.json").is_file():
-            write_checkpoint(folder)
+            write_checkpoint(folder, make_config(arguments.size, *MODALITIES))
         rows = []
         for modalities in SUBSETS:
             command = [sys.executable, __file__, "--load", str(folder), json.dumps(modalities)]
@@ -91,7 +106,7 @@ def main() -> None:
     record(
         "subset",
         f"""
-## Loading some towers of a full-size checkpoint (float32)
+## Loading some towers of a checkpoint ({arguments.size}, float32)
 
 | modalities | parameters | read | peak memory of the process | time |
 |---|---|---|---|---|
@@ -99,6 +114,7 @@ def main() -> None:
 
 Of the peak, importing torch and transformers takes about half a GiB.
 """,
+        arguments.results,
     )
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Timing of two ways to do one thing, side by side, and the page that keeps the results."""
 
+import argparse
 import os
 import platform
 import re
@@ -26,37 +27,86 @@ class Comparison:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, ours: list[float], peer: list[float]) -> "Comparison":
+        """Compare the times of rounds, in each of which both ran."""
+        ratios = sorted(b / a for a, b in zip(ours, peer, strict=True))
+        quarter = len(ratios) // 4
+        medians = statistics.median(ours), statistics.median(peer)
+        return cls(*medians, low=ratios[quarter], high=ratios[-1 - quarter])
+
     @property
     def ratio(self) -> float:
         """How many times faster ours is."""
         return self.peer / self.ours
 
+    @property
+    def faster(self) -> str:
+        """The ratio as a cell of a table."""
+        return f"**{self.ratio:.2f}×** ({self.low:.2f} to {self.high:.2f})"
+
     def __str__(self) -> str:
         ours, peer = (f"{1000 * seconds:.2f} ms" for seconds in (self.ours, self.peer))
-        return f"| {ours} | {peer} | **{self.ratio:.2f}×** ({self.low:.2f} to {self.high:.2f}) |"
+        return f"| {ours} | {peer} | {self.faster} |"
 
 
 def compare(ours: Callable[[], object], peer: Callable[[], object], repeats: int = 15, warmup: int = 2) -> Comparison:
-    """Run both in turn, so that whatever disturbs the machine disturbs both."""
-    times: dict[Callable[[], object], list[float]] = {ours: [], peer: []}
+    """Time both in turn."""
+    times = alternate({"ours": ours, "peer": peer}, repeats, warmup)
+    return Comparison.of(times["ours"], times["peer"])
+
+
+def alternate(functions: dict[str, Callable[[], object]], repeats: int, warmup: int = 1) -> dict[str, list[float]]:
+    """Run all in turn, in both orders, so that whatever disturbs the machine disturbs all; return their seconds."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
     for round_ in range(warmup + repeats):
-        for function in (ours, peer) if round_ % 2 else (peer, ours):
-            synchronize()
-            started = time.perf_counter()
-            function()
-            synchronize()
+        for name in list(functions)[:: 1 if round_ % 2 else -1]:
+            seconds = seconds_of(functions[name])
             if round_ >= warmup:
-                times[function].append(time.perf_counter() - started)
-    ratios = sorted(b / a for a, b in zip(times[ours], times[peer], strict=True))
-    quarter = len(ratios) // 4
-    medians = [statistics.median(times[function]) for function in (ours, peer)]
-    return Comparison(*medians, low=ratios[quarter], high=ratios[-1 - quarter])
+                times[name].append(seconds)
+    return times
+
+
+def seconds_of(function: Callable[[], object]) -> float:
+    """Run once; on an accelerator the time between two events on it."""
+    if not torch.cuda.is_available():
+        started = time.perf_counter()
+        function()
+        return time.perf_counter() - started
+    events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
+    synchronize()
+    events[0].record()
+    function()
+    events[1].record()
+    synchronize()
+    return events[0].elapsed_time(events[1]) / 1000
 
 
 def synchronize() -> None:
     """Wait for the accelerator, where there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def peak_memory(function: Callable[[], object]) -> float | None:
+    """Return the GiB that a run takes beyond what is allocated before it; None without an accelerator."""
+    if not torch.cuda.is_available():
+        return None
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    function()
+    synchronize()
+    return (torch.cuda.max_memory_allocated() - before) / 2**30
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """Make a parser with what all benchmarks understand."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=["huge", "tiny"], default="huge", help="tiny shows that the script runs")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the page that keeps the results")
+    return parser
 
 
 def machine() -> str:
@@ -73,12 +123,13 @@ def machine() -> str:
     return f"{chip}; Python {platform.python_version()}, {packages}"
 
 
-def record(name: str, text: str) -> None:
+def record(name: str, text: str, results: Path = RESULTS, arguments: str = "") -> None:
     """Print a section of the results, and put it in its place on the page."""
-    text = f"{text.strip()}\n\nMachine: {machine()}. Command: `python benchmarks/{name}.py`."
+    command = f"python benchmarks/{name.partition('-')[0]}.py {arguments}".strip()
+    text = f"{text.strip()}\n\nMachine: {machine()}. Command: `{command}`."
     print(text)
     section = f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
-    page = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Results of the benchmarks\n"
+    page = results.read_text(encoding="utf-8") if results.exists() else "# Results of the benchmarks\n"
     pattern = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
     page = pattern.sub(lambda _: section, page) if pattern.search(page) else page.rstrip() + f"\n\n{section}\n"
-    RESULTS.write_text(page, encoding="utf-8")
+    results.write_text(page, encoding="utf-8")

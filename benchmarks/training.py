@@ -9,14 +9,13 @@ above `--mini-batch-size`); the peer is the published implementation's towers in
 GradCache nor a cache of image embeddings, and is given the latter too for comparison.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
 
 import torch
 from peer import make_tower
-from timing import record, synchronize
+from timing import make_parser, record, synchronize
 
 from imagebind_hf import ImageBindConfig, ImageBindModel
 from imagebind_hf.training import InfoNCELoss
@@ -102,11 +101,10 @@ def measure(step: Callable[[dict], None], inputs: dict[str, torch.Tensor], steps
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=["huge", "tiny"], default="huge" if torch.cuda.is_available() else "tiny")
+    parser = make_parser(__doc__)
+    parser.set_defaults(size="huge" if torch.cuda.is_available() else "tiny")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[512, 2048])
     parser.add_argument("--mini-batch-size", type=int, default=512)
-    parser.add_argument("--steps", type=int, default=5)
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = ImageBindConfig(**(TINY if arguments.size == "tiny" else {}), modalities=["vision", "audio"])
@@ -120,7 +118,7 @@ def main() -> None:
                 lambda: peer_step(config, device),
             ):
                 step = make()
-                text, rate = measure(step, inputs, arguments.steps)
+                text, rate = measure(step, inputs, arguments.repeats)
                 cells.append(text)
                 rates.append(rate)
                 del step
@@ -133,6 +131,7 @@ def main() -> None:
         f"## A training step of the audio tower ({arguments.size}, mini batches of {arguments.mini_batch_size})\n\n"
         "| batch | images | ours, pairs/s | memory | peer, pairs/s | memory | faster |\n"
         "|---|---|---|---|---|---|---|\n" + "\n".join(rows),
+        arguments.results,
     )
 
 

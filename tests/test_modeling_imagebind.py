@@ -170,11 +170,13 @@ def test_stand_alone_towers(model, modality, tmp_path, caplog):
     camel = modality.capitalize()
     projected = getattr(imagebind_hf, f"ImageBind{camel}ModelWithProjection").from_pretrained(tmp_path).eval()
     output = projected(INPUTS[argument])
-    assert torch.equal(output[f"{name}_embeds"], expected)
+    # Not equal to the last bit: the model's last layer makes the class token alone.
+    torch.testing.assert_close(output[f"{name}_embeds"], expected, atol=1e-6, rtol=0)
     assert output[0] is output[f"{name}_embeds"]
     assert output.last_hidden_state.shape[0] == 3
     projected.save_pretrained(tmp_path / "alone")
-    assert torch.equal(AutoModel.from_pretrained(tmp_path / "alone")(**{argument: INPUTS[argument]})[0], expected)
+    alone = AutoModel.from_pretrained(tmp_path / "alone")
+    assert torch.equal(alone(**{argument: INPUTS[argument]})[0], expected)
 
     tower = getattr(imagebind_hf, f"ImageBind{camel}Model").from_pretrained(tmp_path).eval()
     for key, value in tower.state_dict().items():

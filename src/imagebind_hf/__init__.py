@@ -14,6 +14,7 @@ from .registration import register
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "compilation": ("compile_towers",),
     "configuration_imagebind": (
         "ImageBindAudioConfig",
         "ImageBindConfig",

@@ -24,7 +24,10 @@ BANK_GROUPS = 4
 def _window_and_banks(
     num_mel_bins: int, sampling_rate: int, window_size: int, padded_size: int, device: torch.device
 ) -> tuple[torch.Tensor, list[tuple[slice, slice, torch.Tensor]]]:
-    """Return the window, `(window_size,)`, and groups of mel banks: their places, their frequencies, their weights."""
+    """Return the window, `(window_size,)`, and groups of mel banks: their places, their frequencies, their weights.
+
+    A frequency counts twice, for the real and for the imaginary part, as a spectrum lies in memory.
+    """
     window = torch.hann_window(window_size, periodic=False)
     banks, _ = torchaudio.compliance.kaldi.get_mel_banks(
         num_mel_bins, padded_size, sampling_rate, LOW_FREQUENCY, 0.0, 100.0, -500.0, 1.0
@@ -36,7 +39,8 @@ def _window_and_banks(
             covered = weights.any(dim=1).nonzero()[:, 0]
             low, high = (int(covered[0]), int(covered[-1]) + 1) if len(covered) else (0, 1)
             place = slice(int(bins[0]), int(bins[-1]) + 1)
-            groups.append((place, slice(low, high), weights[low:high].contiguous().to(device)))
+            weights = weights[low:high].repeat_interleave(2, dim=0)
+            groups.append((place, slice(2 * low, 2 * high), weights.to(device)))
     return window.to(device), groups
 
 
@@ -74,22 +78,26 @@ def log_mel_fbank(
     frames = waveform.float().unfold(-1, window_size, shift)
     shape = (*frames.shape[:-1], num_mel_bins)
     frames = frames.reshape(-1, *frames.shape[-2:])
-    features = torch.empty(frames.shape[0] * frames.shape[1], num_mel_bins, device=waveform.device)
-    rows = 0
-    for chunk in frames.split(
-        max(CHUNK_FRAMES // frames.shape[1], 1) if waveform.device.type == "cpu" else len(frames)
-    ):
-        chunk = (chunk - chunk.mean(dim=-1, keepdim=True)).flatten(0, 1)
+    count = frames.shape[1]
+    features = torch.empty(len(frames) * count, num_mel_bins, device=waveform.device)
+    step = max(CHUNK_FRAMES // count, 1) if waveform.device.type == "cpu" else len(frames)
+    # Written again by each chunk: what memory is new, the system has to clear first.
+    centered = frames.new_empty(min(step, len(frames)), count, window_size)
+    windowed = frames.new_zeros(*centered.shape[:2], padded_size)
+    spectrum = frames.new_empty(*centered.shape[:2], padded_size // 2 + 1, dtype=torch.complex64)
+    for start in range(0, len(frames), step):
+        chunk = frames[start : start + step]
+        size = len(chunk)
+        torch.sub(chunk, chunk.mean(dim=-1, keepdim=True), out=centered[:size])
         # x[t] - .97 x[t-1]. A frame's first sample has no predecessor; the window is 0 there.
-        emphasized = chunk[:, :-1] * PREEMPHASIS
-        torch.sub(chunk[:, 1:], emphasized, out=emphasized)
-        windowed = chunk.new_zeros(len(chunk), padded_size)
-        torch.mul(emphasized, window[1:], out=windowed[:, 1:window_size])
-        spectrum = torch.view_as_real(torch.fft.rfft(windowed))
-        power = spectrum[..., 0].square().addcmul_(spectrum[..., 1], spectrum[..., 1])
+        emphasized = windowed[:size, :, 1:window_size]
+        torch.mul(centered[:size, :, :-1], -PREEMPHASIS, out=emphasized)
+        emphasized.add_(centered[:size, :, 1:]).mul_(window[1:])
+        torch.fft.rfft(windowed[:size], out=spectrum[:size])
+        squares = torch.view_as_real(spectrum[:size]).flatten(0, 1).flatten(1).square_()
         for place, covered, weights in groups:
-            torch.mm(power[:, covered], weights, out=features[rows : rows + len(chunk), place])
-        rows += len(chunk)
+            # Also adds the squares of the two parts, which makes the power.
+            torch.mm(squares[:, covered], weights, out=features[start * count : (start + size) * count, place])
     return features.clamp_(min=EPSILON).log_().view(shape)
 
 

@@ -25,7 +25,7 @@ class _Embedding(nn.Module):
         self.model, self.modality = model, modality
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return self.model._features(self.modality, values).pooler_output
+        return self.model._features(self.modality, values, pooled_only=True).pooler_output
 
 
 def export_onnx(

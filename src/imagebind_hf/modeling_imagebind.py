@@ -254,7 +254,8 @@ class ImageBindModel(ImageBindPreTrainedModel):
             embeds = embeds.unflatten(0, clips).mean(dim=1)
             if normalize and self.config.normalize_clip_mean:
                 embeds = nn.functional.normalize(embeds, dim=-1)
-            outputs.last_hidden_state = outputs.last_hidden_state.unflatten(0, clips)
+            if outputs.last_hidden_state is not None:
+                outputs.last_hidden_state = outputs.last_hidden_state.unflatten(0, clips)
         outputs.pooler_output = embeds
         return outputs
 
@@ -370,7 +371,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
         embeds = {} if image_embeds is None else {"image": image_embeds}
         for modality, value in values.items():
             if value is not None and modality not in embeds:
-                embeds[modality] = self._features(modality, value, **kwargs).pooler_output
+                embeds[modality] = self._features(modality, value, pooled_only=True, **kwargs).pooler_output
         if not embeds:
             raise ValueError(f"Nothing to embed: give at least one of {[spec.name for spec in self.inputs.values()]}.")
         anchor = next((modality for modality in ("image", "video") if modality in embeds), None)

@@ -72,10 +72,16 @@ class ImageBindAttention(nn.Module):
         self.bias_v = nn.Parameter(torch.empty(1, 1, config.hidden_size)) if config.add_bias_kv else None
 
     def forward(
-        self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs: Any
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        num_queries: int | None = None,
+        **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        batch_size = hidden_states.shape[0]
-        query, key, value = self.q_proj(hidden_states), self.k_proj(hidden_states), self.v_proj(hidden_states)
+        """Attend to `(B, T, D)` from its first `num_queries` tokens, by default from all."""
+        batch_size, _, width = hidden_states.shape
+        query = self.q_proj(hidden_states[:, :num_queries])
+        key, value = self.k_proj(hidden_states), self.v_proj(hidden_states)
         if self.bias_k is not None:
             key = torch.cat([key, self.bias_k.to(key.dtype).expand(batch_size, -1, -1)], dim=1)
             value = torch.cat([value, self.bias_v.to(value.dtype).expand(batch_size, -1, -1)], dim=1)
@@ -96,7 +102,7 @@ class ImageBindAttention(nn.Module):
             dropout=self.config.attention_dropout if self.training else 0.0,
             **kwargs,
         )
-        return self.out_proj(output.reshape(hidden_states.shape)), weights
+        return self.out_proj(output.reshape(batch_size, -1, width)), weights
 
 
 class ImageBindMLP(nn.Module):
@@ -141,10 +147,15 @@ class ImageBindLayer(GradientCheckpointingLayer):
         self.drop_path = ImageBindDropPath(drop_path_rate)
 
     def forward(
-        self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs: Any
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        num_queries: int | None = None,
+        **kwargs: Any,
     ) -> torch.Tensor:
-        attention, _ = self.self_attn(self.layer_norm1(hidden_states), attention_mask, **kwargs)
-        hidden_states = hidden_states + self.drop_path(attention)
+        """Transform `(B, T, D)`; return its first `num_queries` tokens, by default all."""
+        attention, _ = self.self_attn(self.layer_norm1(hidden_states), attention_mask, num_queries, **kwargs)
+        hidden_states = hidden_states[:, :num_queries] + self.drop_path(attention)
         return hidden_states + self.drop_path(self.mlp(self.layer_norm2(hidden_states)))
 
 
@@ -161,11 +172,16 @@ class ImageBindEncoder(nn.Module):
         self.gradient_checkpointing = False
 
     def forward(
-        self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs: Any
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        num_queries: int | None = None,
+        **kwargs: Any,
     ) -> torch.Tensor:
-        for layer in self.layers:
+        """Transform `(B, T, D)`; the last layer makes its first `num_queries` tokens only, by default all."""
+        for layer in self.layers[:-1]:
             hidden_states = layer(hidden_states, attention_mask, **kwargs)
-        return hidden_states
+        return self.layers[-1](hidden_states, attention_mask, num_queries=num_queries, **kwargs)
 
 
 class ImageBindTextEmbeddings(nn.Module):
@@ -337,22 +353,27 @@ class ImageBindTower(ImageBindPreTrainedModel):
             raise ValueError(f"{self.main_input_name} has the shape {tuple(values.shape)}, expected ({expected}).")
 
     def _encode(
-        self, values: torch.Tensor, position: torch.Tensor | int = 0, **kwargs: Any
+        self, values: torch.Tensor, position: torch.Tensor | int = 0, pooled_only: bool = False, **kwargs: Any
     ) -> BaseModelOutputWithPooling:
-        """Run stem and transformer, and pool at `position`: the class token, or for text one position per item."""
+        """Run stem and transformer, and pool at `position`: the class token, or for text one position per item.
+
+        With `pooled_only` there is no `last_hidden_state`, and the last layer makes the class token alone.
+        """
         hidden_states = self.pre_layernorm(self.embeddings(values))
         attention_mask = None
         if self.is_causal:
             attention_mask = create_causal_mask(
                 config=self.config, inputs_embeds=hidden_states, attention_mask=None, past_key_values=None
             )
-        hidden_states = self.encoder(hidden_states, attention_mask, **kwargs)
+        num_queries = 1 if pooled_only and not isinstance(position, torch.Tensor) else None
+        hidden_states = self.encoder(hidden_states, attention_mask, num_queries, **kwargs)
         if isinstance(position, torch.Tensor):
             pooled = hidden_states[torch.arange(hidden_states.shape[0], device=hidden_states.device), position]
         else:
             pooled = hidden_states[:, position]
         return BaseModelOutputWithPooling(
-            last_hidden_state=hidden_states, pooler_output=self.dropout(self.post_layernorm(pooled))
+            last_hidden_state=None if pooled_only else hidden_states,
+            pooler_output=self.dropout(self.post_layernorm(pooled)),
         )
 
 

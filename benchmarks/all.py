@@ -1,0 +1,81 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Run the benchmarks one after the other, each a process of its own, and write RESULTS.md anew.
+
+python benchmarks/all.py [--quick | --full]
+
+On a CPU `--quick` (the default; about ten minutes on two cores) leaves the image tower out where it would be compiled,
+quantised or exported, and takes fewer repeats; it needs 10 GB of temporary disk space. Nothing else should run.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+HERE = Path(__file__).resolve().parent
+# What is compiled or exported in a minute.
+QUICK = ["--modalities", "text", "audio", "depth", "thermal", "imu", "--repeats", "3"]
+QUICKER = ["--modalities", "text", "audio", "imu", "--repeats", "5"]
+QUICK_ONNX = ["--modalities", "audio", "depth", "imu", "--repeats", "5"]
+
+
+def cpu_commands(folder: str, is_quick: bool) -> list[list[str]]:
+    return [
+        ["fbank.py"],
+        ["import_time.py", *(["--repeats", "5"] if is_quick else [])],
+        ["towers.py", *(["--repeats", "5"] if is_quick else ["--repeats", "9"])],
+        ["towers.py", "--dtype", "bfloat16", *(["--repeats", "3"] if is_quick else [])],
+        ["towers.py", "--compile", "freezing", *(QUICK if is_quick else [])],
+        ["latency.py", *(QUICKER if is_quick else [])],
+        ["quantised.py", *(QUICKER if is_quick else [])],
+        ["onnx_towers.py", *(QUICK_ONNX if is_quick else [])],
+        ["scaling.py"],
+        ["cold_start.py", "--folder", folder, *(["--repeats", "2"] if is_quick else [])],
+        ["subset.py", "--folder", folder],
+    ]
+
+
+def cuda_commands(folder: str) -> list[list[str]]:
+    return [
+        ["towers.py", "--repeats", "9"],
+        ["towers.py", "--repeats", "9", "--compile"],
+        ["latency.py", "--repeats", "25"],
+        ["quantised.py"],
+        ["scaling.py"],
+        ["training.py"],
+        ["cold_start.py", "--folder", folder],
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--quick", action="store_true", help="the default")
+    group.add_argument("--full", action="store_true")
+    parser.add_argument("--size", choices=["huge", "tiny"], default="huge")
+    parser.add_argument("--results", type=Path, default=HERE / "RESULTS.md")
+    parser.add_argument("--only", nargs="+", help="names of scripts, such as fbank")
+    arguments = parser.parse_args()
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        commands = cuda_commands(folder) if torch.cuda.is_available() else cpu_commands(folder, not arguments.full)
+        for script, *options in commands:
+            if arguments.only and script.removesuffix(".py") not in arguments.only:
+                continue
+            started = time.perf_counter()
+            common = ["--size", arguments.size, "--results", str(arguments.results)]
+            done = subprocess.run([sys.executable, str(HERE / script), *options, *common])
+            print(f"--- {script} {' '.join(options)}: {time.perf_counter() - started:.0f} s\n", flush=True)
+            if done.returncode:
+                failed.append(script)
+    if failed:
+        sys.exit(f"Failed: {failed}; their sections are those of an earlier run.")
+
+
+if __name__ == "__main__":
+    main()

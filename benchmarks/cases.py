@@ -1,0 +1,120 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What the benchmarks of towers run: models in two sizes, their inputs, and the peer with the same weights."""
+
+import time
+
+import torch
+from peer import Tower, copy_weights, make_tower
+
+from imagebind_hf import ImageBindConfig, ImageBindModel
+from imagebind_hf.configuration_imagebind import ImageBindTowerConfig
+from imagebind_hf.modeling_imagebind import input_name
+
+MODALITIES = ("image", "text", "audio", "depth", "thermal", "imu")
+# Tokens of a batch of short prompts ("a photo of a dog." has 8, with its start and end); the peer always runs 77.
+PROMPT_LENGTH = 16
+CLIPS = 3
+
+_TINY_TOWER = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+_TINY = {
+    "projection_dim": 16,
+    "text_config": _TINY_TOWER,
+    "vision_config": {**_TINY_TOWER, "image_size": 32, "patch_size": 8},
+    "audio_config": {**_TINY_TOWER, "num_mel_bins": 32, "num_frames": 44, "patch_size": 8, "patch_stride": 6},
+    "depth_config": {**_TINY_TOWER, "image_size": 32, "patch_size": 8},
+    "thermal_config": {**_TINY_TOWER, "image_size": 32, "patch_size": 8},
+    "imu_config": {**_TINY_TOWER, "num_samples": 200},
+}
+
+
+def tower_name(modality: str) -> str:
+    return "vision" if modality == "image" else modality
+
+
+def make_config(size: str, *modalities: str) -> ImageBindConfig:
+    """Make the configuration of imagebind_huge, or a tiny one, with the towers of these modalities."""
+    return ImageBindConfig(**(_TINY if size == "tiny" else {}), modalities=[tower_name(each) for each in modalities])
+
+
+class Ours(torch.nn.Module):
+    """Our model as a function of one modality's values, by its public call."""
+
+    def __init__(self, model: ImageBindModel, modality: str):
+        super().__init__()
+        self.model, self.modality = model, modality
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return self.model(**{input_name(self.modality): values})[f"{self.modality}_embeds"]
+
+
+def make_pair(
+    size: str, modality: str, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> tuple[Ours, Tower, ImageBindConfig]:
+    """Make our model of one modality, and the peer with its weights."""
+    torch.manual_seed(0)
+    config = make_config(size, modality)
+    model = ImageBindModel(config).eval()
+    peer = copy_weights(make_tower(config, tower_name(modality)), model).eval()
+    models = [each.to(device, dtype).requires_grad_(False) for each in (Ours(model, modality), peer)]
+    return models[0], models[1], config
+
+
+def make_values(
+    config: ImageBindConfig, modality: str, batch_size: int, length: int | None = None, clips: int = CLIPS
+) -> torch.Tensor:
+    """Make random input in float32; texts of `length` tokens (77 by default), ended by the end token."""
+    tower: ImageBindTowerConfig = config.tower_configs[tower_name(modality)]
+    generator = torch.Generator().manual_seed(0)
+    if modality == "text":
+        length = length or tower.max_position_embeddings
+        ids = torch.randint(1, tower.vocab_size - 2, (batch_size, length), generator=generator)
+        ids[:, -1] = tower.vocab_size - 1
+        return ids
+    if modality == "audio":
+        shape = (clips, tower.num_mel_bins, tower.num_frames)
+    elif modality == "imu":
+        shape = (tower.num_channels, tower.num_samples)
+    else:
+        shape = (tower.num_channels, tower.image_size, tower.image_size)
+    return torch.randn(batch_size, *shape, generator=generator)
+
+
+def pad_text(ids: torch.Tensor, length: int) -> torch.Tensor:
+    """Pad with zeros to the length that the published implementation runs."""
+    return torch.nn.functional.pad(ids, (0, length - ids.shape[1]))
+
+
+def to_device(values: torch.Tensor, dtype: torch.dtype, device: str) -> torch.Tensor:
+    return values.to(device=device, dtype=dtype if values.is_floating_point() else None)
+
+
+def operations(config: ImageBindConfig, modality: str, length: int | None = None) -> float:
+    """Count the floating-point operations of the matrix products of an item, as the published model does them."""
+    tower = config.tower_configs[tower_name(modality)]
+    width, tokens, sequences = tower.hidden_size, length, 1
+    if modality == "text":
+        tokens = length or tower.max_position_embeddings
+    elif modality == "imu":
+        tokens = 1 + tower.num_samples // tower.window_size
+    else:
+        tokens = 1 + tower.grid_size[0] * tower.grid_size[1]
+        sequences = CLIPS if modality == "audio" else 1
+    per_layer = 2 * tokens * (4 * width**2 + 2 * width * tower.intermediate_size) + 4 * tokens**2 * width
+    return float(sequences * tower.num_hidden_layers * per_layer)
+
+
+def matrix_peak(dtype: torch.dtype, device: str) -> float:
+    """Measure the operations a second of large matrix products: the best of some runs."""
+    size = 8192 if device == "cuda" else 2048
+    left, right = (torch.randn(size, size).to(device, dtype) for _ in range(2))
+    out, best = torch.empty_like(left), float("inf")
+    for _ in range(20):
+        if device == "cuda":
+            torch.cuda.synchronize()
+        started = time.perf_counter()
+        torch.mm(left, right, out=out)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best

@@ -1,0 +1,140 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Throughput of each tower beside the peer with the same weights, and of CLIP ViT-H beside the image tower.
+
+python benchmarks/towers.py [--device cuda|cpu] [--dtype bfloat16|float32] [--compile MODE] [--modalities image text …]
+
+Items a second, with random data. The peer always runs texts of 77 tokens; ours runs batches of short prompts at their
+own length, and of 77 tokens too. On a GPU, memory is the peak of a run beyond the weights; on a CPU, the share of the
+matrix peak is the speed of the towers' matrix products over that of one large product, measured in the same process.
+"""
+
+import gc
+
+import torch
+from cases import (
+    MODALITIES,
+    PROMPT_LENGTH,
+    make_config,
+    make_pair,
+    make_values,
+    matrix_peak,
+    operations,
+    pad_text,
+    to_device,
+)
+from timing import Comparison, alternate, make_parser, peak_memory, record
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from imagebind_hf import compile_towers
+
+# Items a second that one H200 is to reach in bfloat16 with batches of 256.
+TARGETS = {"image": 1450, "text": 36_000, "audio": 3500, "depth": 30_000, "thermal": 11_800, "imu": 36_000}
+# A batch for a CPU takes a second or so.
+CPU_BATCHES = {"image": 1, "text": 8, "audio": 1, "depth": 8, "thermal": 2, "imu": 8}
+
+
+class Runner:
+    """Measures rows of the table with the same settings."""
+
+    def __init__(self, device: str, dtype: torch.dtype, repeats: int):
+        self.device, self.dtype, self.repeats = device, dtype, repeats
+        self.peak = matrix_peak(dtype, device)
+
+    @torch.inference_mode()
+    def row(self, name: str, ours, peer, inputs, counts, target: int | None) -> str:
+        """Time ours beside the peer, each with its input and its operations an item, and check that they agree."""
+        functions = {"ours": lambda: ours(inputs[0]), "peer": lambda: peer(inputs[1])}
+        difference = "–"
+        if counts:
+            vectors = [torch.nn.functional.normalize(function().float(), dim=-1) for function in functions.values()]
+            difference = f"{1 - (vectors[0] * vectors[1]).sum(dim=-1).min().item():.0e}"
+        times = alternate(functions, self.repeats)
+        comparison, size = Comparison.of(times["ours"], times["peer"]), len(inputs[0])
+        if self.device == "cuda":
+            notes = [f"{peak_memory(function):.2f} GiB" for function in functions.values()]
+        else:
+            seconds = (comparison.ours, comparison.peer)
+            speeds = [size * count / each for count, each in zip(counts, seconds, strict=True)] if counts else ()
+            notes = [f"{100 * speed / self.peak:.0f} %" for speed in speeds] or ["–", "–"]
+        rates = (size / comparison.ours, size / comparison.peer)
+        digits = 1 if min(rates) < 100 else 0
+        wanted = f" {target:,} |" if target else " – |"
+        return (
+            f"| {name} | {size} | {rates[0]:,.{digits}f} |{wanted if self.device == 'cuda' else ''} {notes[0]} "
+            f"| {rates[1]:,.{digits}f} | {notes[1]} | {comparison.faster} | {difference} |"
+        )
+
+
+def make_clip(size: str, device: str, dtype: torch.dtype):
+    """Make the image tower of CLIP ViT-H with random weights, as transformers has it."""
+    huge = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 16}
+    tiny = {"hidden_size": 32, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
+    vision = make_config(size, "image").vision_config
+    planes = {"image_size": vision.image_size, "patch_size": vision.patch_size, "hidden_act": "gelu"}
+    config = CLIPVisionConfig(**(huge if size == "huge" else tiny), **planes, projection_dim=1024)
+    model = CLIPVisionModelWithProjection(config).eval().to(device, dtype).requires_grad_(False)
+    return lambda values: model(values).image_embeds
+
+
+def main() -> None:
+    parser = make_parser(__doc__)
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="by default bfloat16 on a GPU, else float32")
+    parser.add_argument("--compile", nargs="?", const="default", help="compile our towers; the mode, or freezing")
+    parser.add_argument("--batch-size", type=int, help="by default 256 on a GPU, else what takes about a second")
+    parser.add_argument("--modalities", nargs="+", choices=MODALITIES, default=MODALITIES)
+    arguments = parser.parse_args()
+    device = arguments.device
+    dtype = getattr(torch, arguments.dtype or ("bfloat16" if device == "cuda" else "float32"))
+    runner = Runner(device, dtype, arguments.repeats)
+    rows = []
+    for modality in arguments.modalities:
+        batch_size = arguments.batch_size or (256 if device == "cuda" else CPU_BATCHES[modality])
+        ours, peer, config = make_pair(arguments.size, modality, dtype, device)
+        if arguments.compile == "freezing":
+            compile_towers(ours.model, options={"freezing": True})
+        elif arguments.compile:
+            compile_towers(ours.model, mode=arguments.compile)
+
+        values = to_device(make_values(config, modality, batch_size), dtype, device)
+        target, counts = TARGETS[modality], (operations(config, modality),) * 2
+        if modality == "text":
+            longest = values.shape[1]
+            prompt_counts = operations(config, modality, PROMPT_LENGTH), counts[1]
+            ids = make_values(config, modality, batch_size, PROMPT_LENGTH).to(device)
+            inputs = (ids, pad_text(ids, longest))
+            rows.append(runner.row(f"text, {PROMPT_LENGTH} tokens", ours, peer, inputs, prompt_counts, target))
+            rows.append(runner.row(f"text, {longest} tokens", ours, peer, (values, values), counts, None))
+        else:
+            name = "audio, 3 clips" if modality == "audio" else modality
+            rows.append(runner.row(name, ours, peer, (values, values), counts, target))
+        if modality == "image":
+            peer = make_clip(arguments.size, device, dtype)
+            rows.append(runner.row("image; peer: CLIP ViT-H", ours, peer, (values, values), (), None))
+        del ours, peer
+        gc.collect()
+    name = str(dtype).removeprefix("torch.")
+    how = f", ours compiled ({arguments.compile})" if arguments.compile else ""
+    note = "memory" if device == "cuda" else "of the matrix peak"
+    wanted = " wanted |" if device == "cuda" else ""
+    dashes = "|---" * (9 if device == "cuda" else 8)
+    options = f"--device {device} --dtype {name}" + (f" --compile {arguments.compile}" if arguments.compile else "")
+    record(
+        f"towers-{device}-{name}" + (f"-{arguments.compile}" if arguments.compile else ""),
+        f"""
+## Throughput of the towers ({arguments.size}, {name}{how})
+
+| | batch | ours, items/s |{wanted} {note} | peer, items/s | {note} | faster | 1 − cosine |
+{dashes}|
+{chr(10).join(rows)}
+
+One large matrix product here runs at {runner.peak / 1e12:,.2f} TFLOP/s.
+""",
+        arguments.results,
+        options,
+    )
+
+
+if __name__ == "__main__":
+    main()

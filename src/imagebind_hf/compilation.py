@@ -1,0 +1,54 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""One call that compiles every tower of a model."""
+
+from inspect import signature
+from typing import Any
+
+import torch
+
+from .modeling_imagebind import ImageBindModel
+
+
+def compile_towers(model: ImageBindModel, mode: str | None = None, **kwargs: Any) -> ImageBindModel:
+    """Compile the towers of a model in place, each on its own.
+
+    Weights, their names and what the model returns stay as they are. A tower is compiled when it is first run, and
+    once more when the batch size (or the length of texts) changes; then it takes any.
+
+    On CUDA the default is `mode="reduce-overhead"`, which replays CUDA graphs: what counts for single items.
+    Embeddings are safe to keep; a `last_hidden_state` is overwritten by the tower's next run, so clone it. Elsewhere
+    the default is torch's, and a C++ compiler is needed; `options={"freezing": True}` packs the weights too (a second
+    copy of them), where no gradients are needed.
+
+    Args:
+        model (`ImageBindModel`): The model, or a stand-alone tower with its projection; on its device, in its dtype.
+        mode (`str`): As in [`torch.compile`].
+        **kwargs: Further arguments of [`torch.compile`].
+
+    Returns:
+        The same model.
+
+    Raises:
+        ValueError: If the model is not one of ours, or is compiled already.
+
+    Example:
+        >>> import torch
+        >>> from imagebind_hf import ImageBindConfig, ImageBindModel, compile_towers
+        >>> tiny = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+        >>> model = ImageBindModel(ImageBindConfig(imu_config=tiny, modalities=["imu"])).eval()
+        >>> model = compile_towers(model)
+    """
+    if not isinstance(model, ImageBindModel):
+        raise ValueError(f"Expected an ImageBindModel, got a {type(model).__name__}.")
+    towers = [getattr(model, f"{name}_model") for name in model.config.tower_configs]
+    if any(tower._compiled_call_impl is not None for tower in towers):
+        raise ValueError("The model's towers are compiled already.")
+    if mode is None and "options" not in kwargs and model.device.type == "cuda":
+        mode = "reduce-overhead"
+    if "isolate_recompiles" in signature(torch.compile).parameters:
+        # Otherwise the towers share one limit of compilations, and what comes after it runs uncompiled.
+        kwargs.setdefault("isolate_recompiles", True)
+    for tower in towers:
+        tower.compile(mode=mode, **kwargs)
+    return model

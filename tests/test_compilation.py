@@ -1,0 +1,40 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+
+from conftest import make_config, make_inputs
+from imagebind_hf import ImageBindModel, compile_towers
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_compiled_towers_compute_the_same(model, monkeypatch):
+    # Each modality is compiled twice, for one item and for any number: more than one limit for all would allow.
+    monkeypatch.setattr("torch._dynamo.config.fail_on_recompile_limit_hit", True)
+    sizes = (1, 3)
+    expected = {size: model(**make_inputs(size)) for size in sizes}
+    names = list(model.state_dict())
+    assert compile_towers(model) is model and list(model.state_dict()) == names
+    for size in sizes:
+        output = model(**make_inputs(size))
+        for name in output:
+            torch.testing.assert_close(output[name], expected[size][name], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_options_and_hidden_states():
+    torch.manual_seed(0)
+    model, values = ImageBindModel(make_config(modalities=["imu"])).eval(), make_inputs()["imu_values"]
+    expected = model.get_imu_features(values)
+    output = compile_towers(model, options={"freezing": True}).get_imu_features(values)
+    torch.testing.assert_close(output.pooler_output, expected.pooler_output, atol=1e-5, rtol=0)
+    torch.testing.assert_close(output.last_hidden_state, expected.last_hidden_state, atol=1e-5, rtol=1e-4)
+
+
+def test_bad_input(model):
+    with pytest.raises(ValueError, match="Expected an ImageBindModel, got a Linear"):
+        compile_towers(torch.nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="compiled already"):
+        compile_towers(compile_towers(model))
