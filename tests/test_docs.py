@@ -31,8 +31,8 @@ from imagebind_hf.embedding import EmbeddingJob, find_items
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-# Whose code runs in tests of their own: those of what they are about. Two of them begin with data sets that are not here,
-# one with a training, one shows settings that exclude each other.
+# Their code runs in the tests of what they are about: two begin with data sets that are not here, one with a training,
+# and one shows settings that exclude each other.
 ELSEWHERE = {"add_a_modality.md", "datasets.md", "evaluation.md", "speed.md"}
 
 
