@@ -4,7 +4,7 @@
 
 python benchmarks/latency.py [--device cuda|cpu] [--dtype bfloat16|float32] [--modalities image text …]
 
-On a GPU `compile_towers` replays CUDA graphs; on a CPU it fuses and packs weights (`options={"freezing": True}`).
+On a GPU `compile_towers` replays CUDA graphs; on a CPU it fuses and packs weights (`freeze=True`).
 """
 
 import argparse
@@ -31,7 +31,7 @@ def row(arguments: argparse.Namespace, modality: str, dtype: torch.dtype) -> str
     # Not inference mode: weights that are packed must not be inference tensors.
     with torch.no_grad():
         plain = alternate(functions, arguments.repeats)
-        compile_towers(ours.model, **({} if device == "cuda" else {"options": {"freezing": True}}))
+        compile_towers(ours.model, freeze=device == "cpu")
         started = time.perf_counter()
         ours(inputs)
         first = time.perf_counter() - started

@@ -123,10 +123,11 @@ def draw(curves: dict[str, Curve], path: Path) -> None:
         for name, points in curve.items():
             axis.plot(*zip(*points, strict=True), marker="o", label=name, color=colours.get(name, "#d55e00"))
         axis.set(title=title, xlabel=title.partition(" by ")[2], ylabel="items a second")
+        axis.set_ylim(0)
         if "labels" in title:
-            axis.set(xscale="log", yscale="log")
+            axis.set_xscale("log")
         else:
-            axis.set(ylim=(0, None), xticks=[x for x, _ in curve["ours"]])
+            axis.set_xticks([x for x, _ in curve["ours"]])
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
     for axis in axes.flat[len(curves) :]:

@@ -41,7 +41,7 @@ class Runner:
         self.device, self.dtype, self.repeats = device, dtype, repeats
         self.peak = matrix_peak(dtype, device)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def row(self, name: str, ours, peer, inputs, counts, target: int | None) -> str:
         """Time ours beside the peer, each with its input and its operations an item, and check that they agree."""
         functions = {"ours": lambda: ours(inputs[0]), "peer": lambda: peer(inputs[1])}
@@ -81,7 +81,7 @@ def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="by default bfloat16 on a GPU, else float32")
-    parser.add_argument("--compile", nargs="?", const="default", help="compile our towers; the mode, or freezing")
+    parser.add_argument("--compile", nargs="?", const="default", help="compile our towers; the mode, or freeze")
     parser.add_argument("--batch-size", type=int, help="by default 256 on a GPU, else what takes about a second")
     parser.add_argument("--modalities", nargs="+", choices=MODALITIES, default=MODALITIES)
     arguments = parser.parse_args()
@@ -92,8 +92,8 @@ def main() -> None:
     for modality in arguments.modalities:
         batch_size = arguments.batch_size or (256 if device == "cuda" else CPU_BATCHES[modality])
         ours, peer, config = make_pair(arguments.size, modality, dtype, device)
-        if arguments.compile == "freezing":
-            compile_towers(ours.model, options={"freezing": True})
+        if arguments.compile == "freeze":
+            compile_towers(ours.model, freeze=True)
         elif arguments.compile:
             compile_towers(ours.model, mode=arguments.compile)
 

@@ -28,7 +28,7 @@ def test_options_and_hidden_states():
     torch.manual_seed(0)
     model, values = ImageBindModel(make_config(modalities=["imu"])).eval(), make_inputs()["imu_values"]
     expected = model.get_imu_features(values)
-    output = compile_towers(model, options={"freezing": True}).get_imu_features(values)
+    output = compile_towers(model, freeze=True).get_imu_features(values)
     torch.testing.assert_close(output.pooler_output, expected.pooler_output, atol=1e-5, rtol=0)
     torch.testing.assert_close(output.last_hidden_state, expected.last_hidden_state, atol=1e-5, rtol=1e-4)
 

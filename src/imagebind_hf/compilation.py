@@ -10,7 +10,9 @@ import torch
 from .modeling_imagebind import ImageBindModel
 
 
-def compile_towers(model: ImageBindModel, mode: str | None = None, **kwargs: Any) -> ImageBindModel:
+def compile_towers(
+    model: ImageBindModel, mode: str | None = None, freeze: bool = False, **kwargs: Any
+) -> ImageBindModel:
     """Compile the towers of a model in place, each on its own.
 
     Weights, their names and what the model returns stay as they are. A tower is compiled when it is first run, and
@@ -18,12 +20,13 @@ def compile_towers(model: ImageBindModel, mode: str | None = None, **kwargs: Any
 
     On CUDA the default is `mode="reduce-overhead"`, which replays CUDA graphs: what counts for single items.
     Embeddings are safe to keep; a `last_hidden_state` is overwritten by the tower's next run, so clone it. Elsewhere
-    the default is torch's, and a C++ compiler is needed; `options={"freezing": True}` packs the weights too (a second
-    copy of them), where no gradients are needed.
+    the default is torch's, and a C++ compiler is needed.
 
     Args:
         model (`ImageBindModel`): The model, or a stand-alone tower with its projection; on its device, in its dtype.
         mode (`str`): As in [`torch.compile`].
+        freeze (`bool`): Make the weights constants, packed for the chip: for a CPU. It takes a second copy of them and
+            `torch.no_grad()`; weights changed later are not seen.
         **kwargs: Further arguments of [`torch.compile`].
 
     Returns:
@@ -44,11 +47,14 @@ def compile_towers(model: ImageBindModel, mode: str | None = None, **kwargs: Any
     towers = [getattr(model, f"{name}_model") for name in model.config.tower_configs]
     if any(tower._compiled_call_impl is not None for tower in towers):
         raise ValueError("The model's towers are compiled already.")
-    if mode is None and "options" not in kwargs and model.device.type == "cuda":
+    if mode is None and not freeze and "options" not in kwargs and model.device.type == "cuda":
         mode = "reduce-overhead"
     if "isolate_recompiles" in signature(torch.compile).parameters:
         # Otherwise the towers share one limit of compilations, and what comes after it runs uncompiled.
         kwargs.setdefault("isolate_recompiles", True)
     for tower in towers:
         tower.compile(mode=mode, **kwargs)
+        if freeze:
+            # As `options={"freezing": True}` it would reach Inductor, but not Dynamo, which hands the weights over.
+            tower._compiled_call_impl = torch._inductor.config.patch(freezing=True)(tower._compiled_call_impl)
     return model
