@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagebind_hf.training import PairBatchSampler, PairDataset, Pairs
+from imagebind_hf.training.data import LABELS
 
 
 def side(name: str, labels: list[int]) -> Dataset:
@@ -127,3 +128,18 @@ def test_texts_stand_in_for_images_only_where_there_are_none():
     assert Pairs("text", Dataset.from_dict({"text": ["a"], "image": [0]})).image_column == "image"
     with pytest.raises(ValueError, match="Expected one of the columns"):
         Pairs("text", Dataset.from_dict({"text": ["a"]}))
+
+
+@pytest.mark.parametrize("views", [1, 3])
+def test_labels_of_pairs(views):
+    labels = [3, 1, 1, 0, 3]
+    images, sounds = side("image", labels * views), side("audio", [1, 3, 3, 2])
+    pairs = Pairs("audio", images, sounds, by_label=True, label_targets=True, views=views)
+    rows = pairs.draw(np.random.default_rng(0))
+    columns = PairDataset({"audio": pairs}).__getitems__([(0, *row) for row in rows])
+    of_rows = np.array(labels)[rows[:, 0] % 5]
+    found = columns[LABELS]
+    assert len(set(zip(of_rows.tolist(), found.tolist(), strict=True))) == len(set(found.tolist())) == 2
+    assert LABELS not in dataclasses.replace(pairs, label_targets=False).fetch(rows)
+    with pytest.raises(ValueError, match="label_targets need pairs by_label"):
+        Pairs("audio", images, images.rename_column("image", "audio"), label_targets=True)

@@ -28,13 +28,30 @@ def oracle(images: torch.Tensor, others: torch.Tensor, scale: float, smoothing: 
     return total
 
 
-def siglip_oracle(images: torch.Tensor, others: torch.Tensor, scale: float) -> float:
+LABELS = [0, 1, 0, 2, 2, 2, 1, 0]
+
+
+def labels_oracle(images: torch.Tensor, others: torch.Tensor, scale: float, smoothing: float = 0.0) -> float:
+    """The same where an item goes with all of its label, in equal parts."""
+    total, rows = 0.0, len(images)
+    for first, second in ((images, others), (others, images)):
+        for i in range(rows):
+            exponentials = [math.exp(scale * float(first[i] @ second[j])) for j in range(rows)]
+            friends = [j for j in range(rows) if LABELS[j] == LABELS[i]]
+            for j in range(rows):
+                share = smoothing / rows + (1 - smoothing) * (j in friends) / len(friends)
+                total -= share * math.log(exponentials[j] / sum(exponentials)) / rows
+    return total
+
+
+def siglip_oracle(images: torch.Tensor, others: torch.Tensor, scale: float, labels: list[int] | None = None) -> float:
     """Algorithm 1 of the paper, pair by pair."""
     total = 0.0
     for i in range(len(images)):
         for j in range(len(others)):
             logit = scale * float(images[i] @ others[j]) - 10
-            total += math.log(1 + math.exp(-logit if i == j else logit)) / len(images)
+            is_pair = i == j if labels is None else labels[i] == labels[j]
+            total += math.log(1 + math.exp(-logit if is_pair else logit)) / len(images)
     return total
 
 
@@ -62,6 +79,24 @@ def test_value_and_gradient(loss, oracle, rows, scale):
         assert gradient[place].item() == pytest.approx(slope / (2 * step), rel=1e-3, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "loss, oracle",
+    [
+        (InfoNCELoss(), labels_oracle),
+        (InfoNCELoss(label_smoothing=0.1), partial(labels_oracle, smoothing=0.1)),
+        (SigLIPLoss(), partial(siglip_oracle, labels=LABELS)),
+    ],
+    ids=["infonce", "smoothed", "siglip"],
+)
+def test_all_of_a_label_go_together(loss, oracle):
+    images, others, labels = unit(8, 0), unit(8, 1), torch.tensor(LABELS)
+    assert loss(images, others, 7.0, labels).item() == pytest.approx(oracle(images, others, 7.0), rel=1e-5)
+    # Nothing changes where no two are alike.
+    torch.testing.assert_close(loss(images, others, 7.0, torch.arange(8)), loss(images, others, 7.0))
+    with pytest.raises(ValueError, match=r"labels of shape \(3,\) for 8 pairs"):
+        loss(images, others, 7.0, labels[:3])
+
+
 def test_gradient_reaches_the_scale():
     scale = torch.tensor([3.0], requires_grad=True)
     InfoNCELoss()(unit(4, 0), unit(4, 1), scale).backward()
@@ -78,12 +113,12 @@ def test_bad_batches(rows, others, message, loss):
         loss(unit(rows, 0), unit(others, 1), 1.0)
 
 
-def _rank(rank: int, folder: str) -> None:
+def _rank(rank: int, folder: str, labelled: bool) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     # In double precision, so that what is compared is the gathering; the loss itself rounds to float32.
     images = unit(8, 0).chunk(2)[rank].requires_grad_(True)
     others = unit(8, 1).chunk(2)[rank].requires_grad_(True)
-    loss = InfoNCELoss()(images, others, 10.0)
+    loss = InfoNCELoss()(images, others, 10.0, torch.tensor(LABELS).chunk(2)[rank] if labelled else None)
     loss.backward()
     # DDP averages the gradients of parameters over the processes; the sum over processes of what each rank adds to a
     # shard is what arrives here, so half of it is the average.
@@ -91,11 +126,12 @@ def _rank(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
-def test_two_processes_are_one_with_the_whole_batch(tmp_path):
-    mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
+@pytest.mark.parametrize("labelled", [False, True])
+def test_two_processes_are_one_with_the_whole_batch(tmp_path, labelled):
+    mp.spawn(_rank, args=(str(tmp_path), labelled), nprocs=2)
     results = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     images, others = unit(8, 0).requires_grad_(True), unit(8, 1).requires_grad_(True)
-    loss = InfoNCELoss()(images, others, 10.0)
+    loss = InfoNCELoss()(images, others, 10.0, torch.tensor(LABELS) if labelled else None)
     loss.backward()
     for rank, (value, image_gradient, other_gradient) in enumerate(results):
         torch.testing.assert_close(value, loss.detach(), atol=1e-6, rtol=0)

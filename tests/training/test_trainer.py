@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoProcessor
 
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor, ImageBindTrainer, ImageBindTrainingArguments
-from imagebind_hf.training import InfoNCELoss
+from imagebind_hf.training import InfoNCELoss, Pairs
 
 CONFIG = make_config(modalities=["text", "vision", "imu", "depth"])
 
@@ -143,6 +143,23 @@ def test_tensorboard_shows_the_losses(tmp_path):
     expected = [(entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
     shown = [(event.step, event.value) for event in events.Scalars("train/loss")]
     assert len(shown) == len(expected) and np.allclose(shown, expected)
+
+
+@pytest.mark.parametrize("size", [None, 3])
+def test_label_targets(tmp_path, size):
+    rows = make_pairs("imu_values", (6, 200)).add_column("label", [0, 1, 2, 3] * 8)
+    pairs = {"imu": Pairs("imu", rows, rows, by_label=True, label_targets=True)}
+    trainer = make_trainer(tmp_path, pairs, mini_batch_size=size)
+    batch = next(iter(trainer.get_train_dataloader()))
+    model = trainer.model.train()
+    loss = trainer.compute_loss(model, batch)
+    labels = batch.pop("pair_labels")
+    assert labels.shape == (8,) and set(labels.tolist()) <= {0, 1, 2, 3}
+    # The example's IMU tower has neither dropout nor drop path.
+    outputs = model(**batch)
+    expected = InfoNCELoss()(outputs.image_embeds, outputs.imu_embeds, model.logit_scale("imu"), labels)
+    torch.testing.assert_close(loss.detach(), expected.detach())
+    trainer.train()
 
 
 def test_mini_batches_train_as_the_whole_batch(tmp_path):

@@ -24,6 +24,8 @@ logger = logging.get_logger(__name__)
 
 # What stands on the side of the images.
 ANCHOR_COLUMNS = ["text", "image", "video", "pixel_values", "image_embeds"]
+# Says which pairs of a batch go together; no input of the model.
+LABELS = "pair_labels"
 ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D}
 
 
@@ -41,6 +43,8 @@ class Pairs:
             `text` (the paper's text-paired baseline). A stream (`IterableDataset`) holds the partners too.
         partners: Data set with a column named as the modality, or as its model input. `images` itself by default.
         by_label: Pair by the column `label`: by the names of the classes where both sides have them.
+        label_targets: Of pairs by label, an image's targets in a batch are all partners of its label, not only the one
+            that it was drawn with; else the others of its label are negatives.
         augment: What is done with every pair that is drawn.
         replication: An epoch draws every pair so many times; of a fraction, a part of them once more. The paper
             replicates small data sets up to 50 times (appendix).
@@ -48,18 +52,21 @@ class Pairs:
             `partners` where it is `images` itself.
 
     Raises:
-        ValueError: If a column is missing, the sides differ in length, or no label is on both.
+        ValueError: If a column is missing, the sides differ in length, no label is on both, or `label_targets` are
+            asked for where pairs are not by label.
     """
 
     modality: str
     images: Dataset | IterableDataset
     partners: Dataset | None = None
     by_label: bool = False
+    label_targets: bool = False
     augment: Augmentation | None = None
     replication: float = 1.0
     views: int = 1
     _sources: tuple[Dataset, Dataset] = field(init=False, repr=False)
     _pools: list[tuple[np.ndarray, ...]] = field(init=False, repr=False)
+    _labels: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.partners = self.images if self.partners is None else self.partners
@@ -69,11 +76,17 @@ class Pairs:
         self._pools = []
         if self.replication < 1:
             raise ValueError(f"Pairs of {self.modality}: replication is {self.replication}, expected at least 1.")
+        if self.label_targets and not self.by_label:
+            raise ValueError(f"Pairs of {self.modality}: label_targets need pairs by_label.")
         if self.is_stream:
             if self.partners is not self.images or self.by_label:
                 raise ValueError(f"Pairs of {self.modality}: a stream holds images and partners in the same rows.")
         elif self.by_label:
             self._pools = self._match_labels()
+            # Of each image, before views; -1 for labels that are on one side only.
+            self._labels = np.full(len(self.images) // self.views, -1)
+            for number, (members, _) in enumerate(self._pools):
+                self._labels[members] = number
         elif self.partners is not self.images and len(self.images) != len(self.partners) * self.views:
             raise ValueError(
                 f"Pairs of {self.modality}: {len(self.images) // self.views} images, {len(self.partners)} partners. "
@@ -138,7 +151,10 @@ class Pairs:
         """Read rows (of shape `(B, 2)`) as columns: `{image column: values, modality column: values}`."""
         images = self._sources[0][rows[:, 0].tolist()][self.image_column]
         partners = self._sources[1][rows[:, 1].tolist()][self.column]
-        return self.augmented(images, partners)
+        columns = self.augmented(images, partners)
+        if self.label_targets:
+            columns[LABELS] = self._labels[rows[:, 0] % len(self._labels)]
+        return columns
 
     def augmented(self, images: Any, partners: Any) -> dict[str, Any]:
         """Transform a batch of pairs, and return it as columns."""
@@ -217,7 +233,11 @@ class PairCollator:
 
 def is_ready(column: str) -> bool:
     """Tell whether a column holds what the model reads, not what a processor does."""
-    return column == "image_embeds" or column.endswith("_values") or column in {spec.name for spec in INPUTS.values()}
+    return (
+        column in ("image_embeds", LABELS)
+        or column.endswith("_values")
+        or column in {spec.name for spec in INPUTS.values()}
+    )
 
 
 def stack(values: Any) -> torch.Tensor:

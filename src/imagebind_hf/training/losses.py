@@ -24,6 +24,15 @@ def gather_with_gradient(embeds: torch.Tensor) -> torch.Tensor:
     return torch.cat(dist_nn.all_gather(embeds.contiguous()))
 
 
+def gather_labels(labels: torch.Tensor) -> torch.Tensor:
+    """Gather labels, of shape `(B,)`, over all processes, in the order of ranks."""
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return labels
+    parts = [torch.empty_like(labels) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, labels.contiguous())
+    return torch.cat(parts)
+
+
 class PairLoss(nn.Module):
     """A loss of images and their partners, over the items of all processes; `compare` says which.
 
@@ -37,7 +46,11 @@ class PairLoss(nn.Module):
         self.gather_negatives = gather_negatives
 
     def forward(
-        self, image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
+        self,
+        image_embeds: torch.Tensor,
+        embeds: torch.Tensor,
+        logit_scale: torch.Tensor | float,
+        labels: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Compute the loss.
 
@@ -45,19 +58,29 @@ class PairLoss(nn.Module):
             image_embeds (`torch.Tensor` of shape `(B, E)`): Unit embeddings of the images.
             embeds (`torch.Tensor` of shape `(B, E)`): Unit embeddings of their partners, row by row.
             logit_scale (`torch.Tensor` or `float`): 1/temperature of the partners' modality.
+            labels (`torch.Tensor` of shape `(B,)`, *optional*): An image goes with all partners of its label, not only
+                with the one in its row.
 
         Raises:
-            ValueError: If there are fewer than two pairs.
+            ValueError: If there are fewer than two pairs, or not as many labels.
         """
         if self.gather_negatives:
             image_embeds, embeds = gather_with_gradient(image_embeds), gather_with_gradient(embeds)
+            labels = None if labels is None else gather_labels(labels)
         check_pairs(image_embeds, embeds)
+        matches = None
+        if labels is not None:
+            if labels.shape != embeds.shape[:1]:
+                raise ValueError(f"Got labels of shape {tuple(labels.shape)} for {len(embeds)} pairs.")
+            matches = labels[:, None] == labels
         # In float32 whatever the autocast: exponentials of large logits.
-        return self.compare(image_embeds.float(), embeds.float(), logit_scale)
+        return self.compare(image_embeds.float(), embeds.float(), logit_scale, matches)
 
 
 class InfoNCELoss(PairLoss):
     """Symmetric InfoNCE (paper, section 3.2, equation 1): L_{I,M} + L_{M,I}.
+
+    With labels, the target is spread evenly over all that match (UniCL, Yang et al. 2022, arXiv 2204.03610).
 
     Args:
         gather_negatives (`bool`): See [`PairLoss`].
@@ -69,10 +92,22 @@ class InfoNCELoss(PairLoss):
         self.label_smoothing = label_smoothing
 
     def compare(
-        self, image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
+        self,
+        image_embeds: torch.Tensor,
+        embeds: torch.Tensor,
+        logit_scale: torch.Tensor | float,
+        matches: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Compute the loss of all pairs."""
-        return contrastive_loss(image_embeds, embeds, logit_scale, self.label_smoothing)
+        """Compute the loss of all pairs; `matches`, of shape `(B, B)`, says which go together, if not row by row."""
+        if matches is None:
+            return contrastive_loss(image_embeds, embeds, logit_scale, self.label_smoothing)
+        logits = logit_scale * image_embeds @ embeds.t()
+        target = matches / matches.sum(dim=1, keepdim=True)
+        # Of labels, matches are symmetric: the target is the same both ways.
+        return sum(
+            nn.functional.cross_entropy(rows, target.to(rows.dtype), label_smoothing=self.label_smoothing)
+            for rows in (logits, logits.t())
+        )
 
 
 class SigLIPLoss(PairLoss):
@@ -88,9 +123,13 @@ class SigLIPLoss(PairLoss):
         self.bias = bias
 
     def compare(
-        self, image_embeds: torch.Tensor, embeds: torch.Tensor, logit_scale: torch.Tensor | float
+        self,
+        image_embeds: torch.Tensor,
+        embeds: torch.Tensor,
+        logit_scale: torch.Tensor | float,
+        matches: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Compute the loss of all pairs."""
+        """Compute the loss of all pairs; `matches`, of shape `(B, B)`, says which go together, if not row by row."""
         logits = logit_scale * image_embeds @ embeds.t() + self.bias
-        signs = 2 * torch.eye(len(logits), device=logits.device) - 1
+        signs = 2 * (torch.eye(len(logits), device=logits.device) if matches is None else matches.float()) - 1
         return -nn.functional.logsigmoid(signs * logits).sum() / len(logits)

@@ -36,6 +36,8 @@ class PairsConfig:
         partners: Source of the partners; without it they are in the rows of the images.
         templates: Sentences with `{}`, filled with the class names of the other side: the texts of the pairs.
         by_label: Pair any image with any partner of its label.
+        label_targets: An image's targets are all partners of its label in the batch; see
+            [`~imagebind_hf.training.Pairs`].
         replication: An epoch goes so many times through the pairs.
         preprocess: Run the processor once before training instead of in every epoch; not on images that are augmented,
             nor on partners that are augmented before the processor, nor on streams.
@@ -49,6 +51,7 @@ class PairsConfig:
     partners: SourceConfig | None = None
     templates: list[str] | None = None
     by_label: bool = False
+    label_targets: bool = False
     replication: float = 1.0
     preprocess: bool = True
     augmentation: AugmentationConfig | None = None

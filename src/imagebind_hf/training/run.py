@@ -189,7 +189,15 @@ def _pairs(config: PairsConfig, modality: str, processor: ImageBindProcessor, da
         elif partners is None and not (augmentation.joint or augmentation.partner):
             images = preprocess(images, processor, modality)
     by_label = config.by_label or config.templates is not None
-    return Pairs(modality, images, partners, by_label=by_label, augment=augment, replication=config.replication)
+    return Pairs(
+        modality,
+        images,
+        partners,
+        by_label=by_label,
+        label_targets=config.label_targets,
+        augment=augment,
+        replication=config.replication,
+    )
 
 
 def _captions(classes: ClassLabel, templates: list[str]) -> Rows:

@@ -21,7 +21,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, seed_worker, speed
 from ..modeling_imagebind import ImageBindModel
 from .arguments import ImageBindTrainingArguments
 from .cache import cache_image_embeds
-from .data import PairCollator, PairDataset, Pairs
+from .data import LABELS, PairCollator, PairDataset, Pairs
 from .gradcache import cached_loss, embeddings
 from .losses import InfoNCELoss
 from .parameters import add_lora, decay_learning_rates, decay_names, keep_last_layers
@@ -228,18 +228,29 @@ class ImageBindTrainer(PublishingTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
         """Embed a batch of pairs and compare the two sides."""
+        inputs = dict(inputs)
+        compare = partial(self._compare, labels=inputs.pop(LABELS, None))
         size = self.args.mini_batch_size
         if size is not None and model.training and not return_outputs:
-            return cached_loss(model, inputs, size, self._compare, self.frozen_inputs)
+            return cached_loss(model, inputs, size, compare, self.frozen_inputs)
         # The scale comes out of forward with the embeddings, so that DDP sees all that the loss uses.
         outputs = model(**inputs, return_logit_scales=True)
-        loss = self._compare(embeddings(outputs), outputs.logit_scales)
+        loss = compare(embeddings(outputs), outputs.logit_scales)
         return (loss, outputs) if return_outputs else loss
 
-    def _compare(self, embeds: Mapping[str, torch.Tensor], logit_scales: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def _compare(
+        self,
+        embeds: Mapping[str, torch.Tensor],
+        logit_scales: Mapping[str, torch.Tensor],
+        labels: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        # Losses that know no labels need not take them.
+        known = {} if labels is None else {"labels": labels}
         anchor = next(name for name in ("image", "video", "text") if name in embeds)
         losses = [
-            self.loss(embeds[anchor], value, logit_scales[name]) for name, value in embeds.items() if name != anchor
+            self.loss(embeds[anchor], value, logit_scales[name], **known)
+            for name, value in embeds.items()
+            if name != anchor
         ]
         return torch.stack(losses).sum()
 
