@@ -37,6 +37,7 @@ def cpu_commands(folder: str, is_quick: bool) -> list[list[str]]:
         ["scaling.py"],
         ["cold_start.py", "--folder", folder, *(["--repeats", "2"] if is_quick else [])],
         ["subset.py", "--folder", folder],
+        ["embed.py", "--images", "16", "--batch-size", "8"],
     ]
 
 
@@ -48,6 +49,7 @@ def cuda_commands(folder: str) -> list[list[str]]:
         ["quantised.py"],
         ["scaling.py"],
         ["training.py"],
+        ["embed.py"],
         ["cold_start.py", "--folder", folder],
     ]
 

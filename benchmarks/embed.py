@@ -2,22 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """From JPEG files to vectors on disk: how near the whole job comes to the tower alone, and what holds it back.
 
-python benchmarks/embed.py [--size huge] [--images 4000] [--workers 8] [--device cuda] [--dtype bfloat16]
+python benchmarks/embed.py [--size huge|tiny] [--images 4000] [--workers 8] [--device cuda] [--dtype bfloat16]
 
 Random weights; pictures of 500 x 375 made here. Three rates: the image tower with its input at hand, reading and
 decoding without a model, and the job as `imagebind-hf embed` runs it.
 """
 
-import argparse
 import os
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from timing import record, synchronize
+from timing import make_parser, record, seconds_of
 
 from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindProcessor
 from imagebind_hf.embedding import EmbeddingJob, find_items
@@ -44,24 +42,15 @@ def write_pictures(folder: Path, number: int) -> None:
         Image.fromarray((sum(layers) / len(layers)).astype(np.uint8)).save(path, quality=90)
 
 
-def seconds(function) -> float:
-    synchronize()
-    started = time.perf_counter()
-    function()
-    synchronize()
-    return time.perf_counter() - started
-
-
 @torch.inference_mode()
 def tower_rate(model: ImageBindModel, batch: torch.Tensor, rounds: int) -> float:
     """Images a second, with the input at hand."""
     model(pixel_values=batch)
-    return rounds * len(batch) / seconds(lambda: [model(pixel_values=batch) for _ in range(rounds)])
+    return rounds * len(batch) / seconds_of(lambda: [model(pixel_values=batch) for _ in range(rounds)])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=CONFIGS, default="huge")
+    parser = make_parser(__doc__)
     parser.add_argument("--images", type=int, default=4_000)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
@@ -84,7 +73,7 @@ def main() -> None:
         rounds = max(1, min(20, arguments.images // arguments.batch_size))
         tower = tower_rate(model, batch, rounds)
         loader = ItemEmbedder(model, processor, arguments.batch_size, arguments.workers).batches(items)
-        decoding = len(items) / seconds(lambda: sum(1 for _ in loader))
+        decoding = len(items) / seconds_of(lambda: sum(1 for _ in loader))
 
         job = EmbeddingJob(
             items,
@@ -97,7 +86,7 @@ def main() -> None:
         )
         # Loading the model is not of the rate.
         assert job._embedder is not None
-        whole = len(items) / seconds(lambda: job.run(progress=False))
+        whole = len(items) / seconds_of(lambda: job.run(progress=False))
     bound = "the tower" if tower < decoding else "reading and decoding"
     if arguments.device == "cpu":
         bound += ", on the same cores as the other"
@@ -111,6 +100,7 @@ def main() -> None:
 
 {arguments.images:,} pictures of 500 x 375, batches of {arguments.batch_size}, {arguments.workers} workers,
 {arguments.device}, {arguments.dtype}. What bounds it: {bound}.""",
+        arguments.results,
     )
 
 

@@ -122,6 +122,11 @@ def test_fresh_processes(tmp_path, script, row):
 
 
 @pytest.mark.slow
+def test_embed(tmp_path):
+    assert "| the tower alone |" in run(tmp_path, "embed.py", "--images", "12", "--batch-size", "4", "--workers", "1")
+
+
+@pytest.mark.slow
 def test_all(tmp_path):
     page = run(tmp_path, "all.py", "--only", "fbank", "training")
     assert "fbank" in page and "cold_start" not in page
