@@ -171,6 +171,12 @@ def test_neither_batch_size_nor_order_matters(model, processor, folder):
                 assert entry[metric] == pytest.approx(expected["retrieval"][way][metric])
 
 
+def test_a_stream_is_measured_as_what_lies_on_disk(model, processor, folder):
+    config = EvaluationConfig(source(), ["a {}"], against="image")
+    streamed = EvaluationConfig(SourceConfig(**{**vars(source()), "streaming": True}), ["a {}"], against="image")
+    assert run(model, processor, folder, streamed) == run(model, processor, folder, config)
+
+
 def test_a_second_run_embeds_nothing(model, processor, folder, monkeypatch):
     config = EvaluationConfig(source(), ["a {}"], against="image")
     first = run(model, processor, folder, config)

@@ -3,13 +3,13 @@
 """Carrying out what a benchmark or the end of a recipe measures, and laying it out."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, Value
+from datasets import Dataset, IterableDataset, Value
 from huggingface_hub import EvalResult
 from transformers import ProcessorMixin
 from transformers.utils import logging
@@ -48,7 +48,9 @@ class Measurement:
         self.evaluation, self.few_shot = dict(evaluation), dict(few_shot or {})
         self.rows = {name: _load(config, name, data) for name, config in self.evaluation.items()}
         self.probes = {
-            name: [load_source(source, config.modality or name, data) for source in (config.train, config.test)]
+            name: [
+                _on_disk(load_source(source, config.modality or name, data)) for source in (config.train, config.test)
+            ]
             for name, config in self.few_shot.items()
         }
 
@@ -108,10 +110,21 @@ def _weights(config: EvaluationConfig, name: str) -> dict[str, float]:
     return dict(modality) if isinstance(modality, Mapping) else {modality: 1.0}
 
 
+def _on_disk(rows: Dataset | IterableDataset) -> Dataset:
+    """Write a stream to disk as it comes, where `datasets` finds it again: rows are looked at more than once."""
+    if isinstance(rows, Dataset):
+        return rows
+    return Dataset.from_generator(_iterate, rows.features, gen_kwargs={"rows": rows})
+
+
+def _iterate(rows: IterableDataset) -> Iterator[dict[str, Any]]:
+    yield from rows
+
+
 def _load(config: EvaluationConfig, name: str, data: str | Path | None) -> Dataset:
     weights = _weights(config, name)
     # The source names one column; further ones are there under their own names.
-    rows = load_source(config.source, next(iter(weights)), data)
+    rows = _on_disk(load_source(config.source, next(iter(weights)), data))
     wanted = [*weights, *([config.against] if config.against else []), *([config.folds] if config.folds else [])]
     missing = [column for column in wanted if column not in rows.column_names]
     if missing:
