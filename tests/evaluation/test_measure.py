@@ -173,7 +173,7 @@ def test_neither_batch_size_nor_order_matters(model, processor, folder):
 
 def test_a_stream_is_measured_as_what_lies_on_disk(model, processor, folder):
     config = EvaluationConfig(source(), ["a {}"], against="image")
-    streamed = EvaluationConfig(SourceConfig(**{**vars(source()), "streaming": True}), ["a {}"], against="image")
+    streamed = EvaluationConfig(source(streaming=True), ["a {}"], against="image")
     assert run(model, processor, folder, streamed) == run(model, processor, folder, config)
 
 
