@@ -43,7 +43,8 @@ class ImageBindTrainer(PublishingTrainer):
             `datasets.Dataset` with a column `image` (or `video`, or ready `pixel_values`, or `image_embeds`) and one
             named as the modality. An `IterableDataset` is streamed; then kinds take turns and `max_steps` must be set.
         processing_class: The processor; saved with every checkpoint.
-        loss: A module of (image embeddings, partner embeddings, logit scale); [`InfoNCELoss`] by default.
+        loss: A module of (image embeddings, partner embeddings, logit scale); [`InfoNCELoss`] by default. Of
+            pairs with `label_targets` it is given `labels`, of shape `(B,)`, too.
         eval_dataset: What is measured during training, by name; see `eval_strategy`, `metric_for_best_model` and
             `load_best_model_at_end` of the arguments.
         **kwargs: Passed on to [`~transformers.Trainer`].
