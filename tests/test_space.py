@@ -209,8 +209,8 @@ class Page:
 
     def type(self, label: str, text: str) -> None:
         """Write into a field."""
-        label = self.until(lambda: [each for each in self.find("label") if each.text.startswith(label)])[0]
-        field = label.find_element("css selector", "textarea")
+        labels = self.until(lambda: [each for each in self.find("label:has(textarea)") if each.text.startswith(label)])
+        field = labels[0].find_element("css selector", "textarea")
         field.clear()
         field.send_keys(text)
 

@@ -142,7 +142,7 @@ except ValueError as error:
 else:
     raise AssertionError("code ran unasked")
 model = AutoModel.from_pretrained(name, trust_remote_code=True, modalities=["text", "imu"])
-print("\n" + type(model).__module__.split(".")[0], sorted(model.config.tower_configs), model.name_or_path)
+print("\\n" + type(model).__module__.split(".")[0], sorted(model.config.tower_configs), model.name_or_path)
 asked = pipeline("zero-shot-imu-classification", name, trust_remote_code=True)
 print(len(asked(np.ones((6, 300)), candidate_labels=["a", "b"])))
 try:
