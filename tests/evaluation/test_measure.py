@@ -256,6 +256,9 @@ def test_the_command(model, processor, folder, tmp_path):
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["zero_shot"]["depth"]["rows"] == ROWS and len(results["eval_results"]) == 1 + 2 + 2
     card = ModelCardData(model_name="animals", eval_results=model_index(results, "animals"))
+    written = [metric for entry in card.to_dict()["model-index"][0]["results"] for metric in entry["metrics"]]
+    names = [metric["name"] for metric in written]
+    assert len(set(names)) == len(names) == len(card.eval_results), "each figure says whose it is"
     assert ModelCard(f"---\n{card}\n---\n").data.eval_results[0].metric_value == pytest.approx(
         results["zero_shot"]["depth"]["accuracy"], abs=1e-4
     )

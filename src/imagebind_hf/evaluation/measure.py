@@ -320,6 +320,8 @@ def model_index(results: Mapping[str, Any], dataset: str) -> list[EvalResult]:
             dataset_type=dataset,
             dataset_name=dataset,
             metric_type=metric,
+            # What is of one kind of task and one data set shares an entry; only this tells which figure is whose.
+            metric_name=task,
             metric_value=round(value, 4),
         )
         for task, kind, metric, value in entries
