@@ -129,6 +129,10 @@ def serve() -> Iterator[Hub]:
         server.server_close()
 
 
+class Refused(Exception):  # noqa: N818
+    """An answer that ends a request."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     hub: Hub
     protocol_version = "HTTP/1.1"
@@ -180,7 +184,10 @@ class _Handler(BaseHTTPRequestHandler):
             match = re.match(pattern, path)
             if method == self.command and match:
                 with self.hub.lock:
-                    answer = getattr(self, f"_{action}")(*match.groups())
+                    try:
+                        answer = getattr(self, f"_{action}")(*match.groups())
+                    except Refused as refused:
+                        answer = refused.args[0]
                 # Bodies leave without the lock, so that a slow one holds up nobody.
                 self._send(*answer)
                 return
@@ -220,19 +227,19 @@ class _Handler(BaseHTTPRequestHandler):
     def _error(self, status: int, code: str, message: str) -> tuple:
         return status, {"error": message}, {"X-Error-Code": code, "X-Error-Message": message}
 
-    def _find(self, repo_id: str, ref: str | None) -> tuple[Repository, str] | None:
-        """The repository and commit, if they are there and the caller may see them."""
+    def _find(self, repo_id: str, ref: str | None = None, to_write: bool = False) -> tuple[Repository, str]:
+        """The repository and the commit; refused unless they are there and the caller may see, or change, them."""
         repository = self.hub.repositories.get(repo_id)
-        if repository is None or (repository.private and not self._is_owner()):
-            return None
+        may = self._is_owner() or (repository is not None and not repository.private and not to_write)
+        if repository is None or not may:
+            raise Refused(self._error(404 if self._is_owner() else 401, "RepoNotFound", "Repository not found"))
         sha = repository.refs.get(ref or "main", ref)
+        if sha not in repository.commits:
+            raise Refused(self._error(404, "RevisionNotFound", "Invalid rev id"))
         return repository, sha
 
     def _is_owner(self) -> bool:
         return self.headers.get("authorization") == f"Bearer {TOKEN}"
-
-    def _missing(self) -> tuple:
-        return self._error(401 if not self._is_owner() else 404, "RepoNotFound", "Repository not found")
 
     # Accounts and repositories
 
@@ -262,10 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, {"errors": [], "warnings": []}
 
     def _branch(self, repo_id: str, branch: str) -> tuple:
-        found = self._find(repo_id, None)
-        if found is None:
-            return self._missing()
-        repository, sha = found
+        repository, sha = self._find(repo_id, to_write=True)
         if branch in repository.refs:
             return 409, {"error": "Reference already exists"}
         start = (json.loads(self.body or b"{}") or {}).get("startingPoint")
@@ -273,20 +277,12 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, {}
 
     def _list_refs(self, repo_id: str) -> tuple:
-        found = self._find(repo_id, None)
-        if found is None:
-            return self._missing()
-        refs = found[0].refs.items()
+        refs = self._find(repo_id)[0].refs.items()
         branches = [{"name": name, "ref": f"refs/heads/{name}", "targetCommit": sha} for name, sha in refs]
         return 200, {"branches": branches, "converts": [], "tags": []}
 
     def _info(self, repo_id: str, ref: str | None) -> tuple:
-        found = self._find(repo_id, ref)
-        if found is None:
-            return self._missing()
-        repository, sha = found
-        if sha not in repository.commits:
-            return self._error(404, "RevisionNotFound", "Invalid rev id")
+        repository, sha = self._find(repo_id, ref)
         siblings = [{"rfilename": name} for name in repository.commits[sha]]
         return 200, {
             "_id": repo_id,
@@ -311,12 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
         return entries
 
     def _tree(self, repo_id: str, ref: str, folder: str | None) -> tuple:
-        found = self._find(repo_id, ref)
-        if found is None:
-            return self._missing()
-        repository, sha = found
-        if sha not in repository.commits:
-            return self._error(404, "RevisionNotFound", "Invalid rev id")
+        repository, sha = self._find(repo_id, ref)
         files = repository.commits[sha]
         if folder:
             files = {path: content for path, content in files.items() if path.startswith(f"{folder}/")}
@@ -328,21 +319,15 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, self._entries(files)
 
     def _paths_info(self, repo_id: str, ref: str) -> tuple:
-        found = self._find(repo_id, ref)
-        if found is None:
-            return self._missing()
-        repository, sha = found
+        repository, sha = self._find(repo_id, ref)
         wanted = parse_qs(self.body.decode()).get("paths") or json.loads(self.body or b"{}").get("paths", [])
         return 200, self._entries({path: repository.commits[sha][path] for path in wanted})
 
     # Uploads
 
     def _preupload(self, repo_id: str, ref: str) -> tuple:
-        found = self._find(repo_id, ref)
-        if found is None or not self._is_owner():
-            return self._missing()
-        repository, sha = found
-        kept = repository.commits.get(sha, {})
+        repository, sha = self._find(repo_id, ref, to_write=True)
+        kept = repository.commits[sha]
         files = []
         for file in json.loads(self.body)["files"]:
             path = file["path"]
@@ -355,8 +340,7 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, {"files": files}
 
     def _lfs_batch(self, repo_id: str) -> tuple:
-        if self._find(repo_id, None) is None or not self._is_owner():
-            return self._missing()
+        self._find(repo_id, to_write=True)
         objects = []
         for wanted in json.loads(self.body)["objects"]:
             entry = {"oid": wanted["oid"], "size": wanted["size"]}
@@ -378,12 +362,7 @@ class _Handler(BaseHTTPRequestHandler):
         return (200, {}) if len(self.hub.lfs.get(oid, b"")) == size else (404, {"error": "Object does not exist"})
 
     def _commit(self, repo_id: str, ref: str) -> tuple:
-        found = self._find(repo_id, ref)
-        if found is None or not self._is_owner():
-            return self._missing()
-        repository, sha = found
-        if sha not in repository.commits:
-            return self._error(404, "RevisionNotFound", "Invalid rev id")
+        repository, sha = self._find(repo_id, ref, to_write=True)
         lines = [json.loads(line) for line in self.body.splitlines() if line]
         header = next(line["value"] for line in lines if line["key"] == "header")
         if header.get("parentCommit") not in (None, sha):
@@ -411,12 +390,7 @@ class _Handler(BaseHTTPRequestHandler):
     # Downloads
 
     def _resolve(self, repo_id: str, ref: str, path: str) -> tuple:
-        found = self._find(repo_id, ref)
-        if found is None:
-            return self._missing()
-        repository, sha = found
-        if sha not in repository.commits:
-            return self._error(404, "RevisionNotFound", "Invalid rev id")
+        repository, sha = self._find(repo_id, ref)
         content = repository.commits[sha].get(path)
         if content is None:
             return self._error(404, "EntryNotFound", "Entry not found")

@@ -3,9 +3,8 @@
 """What the Space shows: small pictures of items, the matrix and the finds, as HTML."""
 
 import base64
-import io
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -14,16 +13,11 @@ import gradio as gr
 import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex
-from PIL import Image
-from scipy.signal import spectrogram
 
-from imagebind_hf.media import load_audio, load_image, load_imu, open_video
+from imagebind_hf.search.thumbnails import thumbnail as draw
 
-SIDE = 88  # pixels of a small picture
-SECONDS, TOP = 10, 4000  # of a sound are drawn; Hz
 # From light to dark, so that the best stands out on white and on black.
 COLOURS = matplotlib.colormaps["YlGnBu"]
-PLANES = {"depth": "viridis_r", "thermal": "inferno"}
 
 # Darker than the theme's own teal, for contrast.
 TEAL = "#f0fdfa #ccfbf1 #99f6e4 #5eead4 #0d9488 #0f766e #0f766e #115e59 #134e4a #134e4a #042f2e".split()
@@ -70,69 +64,9 @@ def thumbnail(modality: str, value: str) -> str:
     """
     if modality == "text":
         return f'<span class="ib-words">{escape(value)}</span>'
-    png = io.BytesIO()
-    _PICTURES.get(modality, partial(_plane, modality))(value).save(png, "PNG")
-    source = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
+    source = "data:image/jpeg;base64," + base64.b64encode(draw(modality, value)).decode()
     name = escape(f"{modality}: {Path(value).name}")
     return f'<img class="ib-thumb" src="{source}" alt="{name}" title="{name}">'
-
-
-def _fit(picture: Image.Image) -> Image.Image:
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    return picture.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-
-
-def _coloured(values: np.ndarray, colours: str) -> Image.Image:
-    """Colour a plane from its 2nd to its 98th percentile."""
-    low, high = np.percentile(values, (2, 98))
-    shares = np.clip((values - low) / max(high - low, 1e-9), 0, 1)
-    return Image.fromarray(matplotlib.colormaps[colours](shares, bytes=True)[..., :3])
-
-
-def _image(path: str) -> Image.Image:
-    return _fit(load_image(path).convert("RGB"))
-
-
-def _plane(modality: str, path: str) -> Image.Image:
-    picture = load_image(path)
-    values = np.asarray(picture if picture.mode in ("L", "F") or picture.mode[0] == "I" else picture.convert("L"))
-    return _fit(_coloured(values.astype(np.float64), PLANES[modality]))
-
-
-def _video(path: str) -> Image.Image:
-    video = open_video(path)
-    return _fit(Image.fromarray(video.read([video.num_frames // 2])[0].transpose(1, 2, 0)))
-
-
-def _spectrogram(path: str) -> Image.Image:
-    waveform, rate = load_audio(path)
-    frequencies, _, power = spectrogram(
-        waveform.mean(axis=0)[: SECONDS * rate], rate, nperseg=min(512, waveform.shape[1])
-    )
-    decibels = 10 * np.log10(power[frequencies <= TOP] + 1e-12)
-    return _coloured(decibels[::-1], "magma").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-
-
-def _curves(path: str) -> Image.Image:
-    from matplotlib.figure import Figure
-
-    accel = load_imu(path)["accel"]
-    figure = Figure(figsize=(1, 1), dpi=SIDE, facecolor="#eef2f6")
-    axis = figure.add_axes((0.04, 0.04, 0.92, 0.92))
-    axis.plot((accel - np.nanmean(accel, axis=1, keepdims=True))[:, :: max(accel.shape[1] // 200, 1)].T, linewidth=0.9)
-    axis.axis("off")
-    png = io.BytesIO()
-    figure.savefig(png)
-    return Image.open(png).convert("RGB")
-
-
-_PICTURES: dict[str, Callable[[str], Image.Image]] = {
-    "image": _image,
-    "video": _video,
-    "audio": _spectrogram,
-    "imu": _curves,
-}
 
 
 def _player(value: str) -> str:

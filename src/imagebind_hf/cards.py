@@ -30,7 +30,6 @@ def write_card(
     training: Mapping[str, Any] | None = None,
     results: str | None = None,
     eval_results: list[EvalResult] | None = None,
-    pictures: Mapping[str, str] | None = None,
     tags: Sequence[str] | None = None,
 ) -> Path:
     """Write the model card of a checkpoint, `README.md`, from `assets/card.md`.
@@ -45,7 +44,6 @@ def write_card(
         training: How it was trained; see [`~imagebind_hf.training.facts.run_facts`].
         results: Measured results, as text; see [`~imagebind_hf.evaluation.measure.format_results`].
         eval_results: The same as metadata; see [`~imagebind_hf.evaluation.measure.model_index`].
-        pictures: Pictures in the folder, with what they show.
         tags: Further tags.
 
     Returns:
@@ -70,7 +68,6 @@ def write_card(
         template_str=(resources.files("imagebind_hf") / "assets" / "card.md").read_text(encoding="utf-8"),
         title=title.rpartition("/")[2],
         repo_id=title,
-        config=config,
         modalities=list(config.tower_configs),
         converted=converted,
         base=Path(base).name if is_folder else base,
@@ -78,7 +75,6 @@ def write_card(
         is_published=converted or card_data.license == PUBLISHED_LICENSE,
         training=training,
         results=results,
-        pictures=pictures or {},
     )
     path = Path(folder) / "README.md"
     card.save(path)

@@ -26,7 +26,7 @@ from .sharding import check_shard_names
 logger = logging.get_logger(__name__)
 
 # What a repository may hold. Pickles are not among it: nobody should have to trust them.
-_SUFFIXES = {".json", ".safetensors", ".md", ".txt", ".py", ".yaml", ".png", ".jpg", ".svg", ".onnx", ".model"}
+_SUFFIXES = {".json", ".safetensors", ".md", ".txt", ".py", ".yaml", ".png", ".jpg", ".svg", ".onnx"}
 _NAMES = {"LICENSE", "NOTICE"}
 # Of a run in progress: states of the optimiser, logs, files that are being written.
 _LEFT_OUT = ("checkpoint-*", "runs", "_*", ".*", "trainer_state.json")
@@ -84,13 +84,13 @@ def push_folder(
     folder = Path(folder)
     files = find_files(folder)
     check_files(folder, files)
+    files = _publishable(files, base_model)
     api = HfApi(token=token)
     repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
     if revision is not None and not create_pr and not api.revision_exists(repo_id, revision):
         # A new branch begins with what main has, which is there to be replaced.
         api.create_branch(repo_id, branch=revision)
         overwrite = True
-    files = _publishable(files, base_model)
     parent = api.model_info(repo_id, revision=revision).sha
     kept = _files_of(api, repo_id, parent)
     contents: dict[str, bytes | Path] = {**files, **_rewritten(folder, files, repo_id, base_model)}
@@ -226,14 +226,13 @@ def _rewritten(folder: Path, files: Mapping[str, Path], repo_id: str, base_model
         # Only in quotes: in code that loads it.
         text = files["README.md"].read_text(encoding="utf-8").replace(f'"{folder.name}"', f'"{repo_id}"')
         if base is not None:
-            text = text.replace(base, base_model)
-        card = ModelCard(text, ignore_metadata_errors=True)
-        if base_model is not None:
+            text = re.sub(
+                rf'(?<=[`"]){re.escape(Path(base).name)}(?=[`"])', base_model, text.replace(base, base_model)
+            )
+            card = ModelCard(text, ignore_metadata_errors=True)
             card.data.base_model = base_model
-            if base:
-                name = re.escape(Path(base).name)
-                card.text = re.sub(rf'(?<=[`"]){name}(?=[`"])', base_model, card.text)
-        contents["README.md"] = str(card).encode()
+            text = str(card)
+        contents["README.md"] = text.encode()
     return contents
 
 

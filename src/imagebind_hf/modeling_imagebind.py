@@ -9,7 +9,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -21,6 +20,7 @@ from transformers.utils import ModelOutput, TransformersKwargs, can_return_tuple
 
 from .configuration_imagebind import ImageBindConfig
 from .modeling_imagebind_towers import TOWER_CLASSES, ImageBindPreTrainedModel
+from .pushing import PushesInOneCommit
 from .sharding import load_by_modality, modality_of, save_by_modality
 
 
@@ -137,7 +137,7 @@ def input_name(modality: str) -> str:
     return INPUTS[modality].name if modality in INPUTS else f"{modality}_values"
 
 
-class ImageBindModel(ImageBindPreTrainedModel):
+class ImageBindModel(PushesInOneCommit, ImageBindPreTrainedModel):
     """ImageBind: a tower and a projection per modality, into one space.
 
     Any non-empty subset of the inputs works. An item may come as several clips or views, on an axis after the batch:
@@ -155,6 +155,8 @@ class ImageBindModel(ImageBindPreTrainedModel):
     """
 
     main_input_name = "pixel_values"
+    # The one tower that a class builds, if it builds one whatever the configuration says.
+    modality: ClassVar[str | None] = None
 
     def __init__(self, config: ImageBindConfig):
         super().__init__(config)
@@ -423,18 +425,10 @@ class ImageBindModel(ImageBindPreTrainedModel):
             OSError: If there is no such checkpoint, the Hub cannot be reached, or a file arrived damaged.
         """
         towers = kwargs.get("modalities") if config is None else getattr(config, "modalities", None)
-        if issubclass(cls, ImageBindTowerWithProjection):
+        if cls.modality is not None:
             towers = [cls.modality]
         path, load = pretrained_model_name_or_path, super().from_pretrained
         return load_by_modality(load, path, towers, *model_args, config=config, **kwargs)
-
-    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
-        """Push the model and a card to the Hub, in one commit; see [`~imagebind_hf.hub.push_folder`] for arguments."""
-        try:
-            hub = import_module(".hub", __package__)
-        except ImportError:  # this code came with a checkpoint, without the package
-            return super().push_to_hub(repo_id, **kwargs)
-        return hub.push_object(self, repo_id, **kwargs)
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
         """Save as transformers does, with one safetensors file a modality and an index over them.
@@ -456,8 +450,6 @@ def _in_order(output_class: type[ModelOutput], values: dict[str, torch.Tensor]) 
 
 class ImageBindTowerWithProjection(ImageBindModel):
     """One modality of ImageBind: reads its part of any ImageBind checkpoint, and writes one of its own."""
-
-    modality: ClassVar[str]
 
     def __init__(self, config: ImageBindConfig):
         config.modalities = [self.modality]

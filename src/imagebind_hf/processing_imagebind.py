@@ -6,7 +6,6 @@ import inspect
 import os
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from .image_processing_imagebind import (
     ImageBindThermalImageProcessor,
     ImageBindThermalImageProcessorPil,
 )
+from .pushing import PushesInOneCommit
 from .tokenization_imagebind import ImageBindTokenizer
 from .video_processing_imagebind import ImageBindVideoProcessor
 
@@ -89,7 +89,7 @@ class _PartNames:
         return partial(list, processor._parts)
 
 
-class ImageBindProcessor(ProcessorMixin):
+class ImageBindProcessor(PushesInOneCommit, ProcessorMixin):
     r"""Prepares any mixture of modalities for [`ImageBindModel`]: a part for each, all optional.
 
     Args:
@@ -265,14 +265,6 @@ class ImageBindProcessor(ProcessorMixin):
         """Names of everything that the parts return."""
         names = (name for part in self._parts for name in getattr(self, part).model_input_names)
         return list(dict.fromkeys(names))
-
-    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
-        """Push the processor to the Hub, in one commit; see [`~imagebind_hf.hub.push_folder`] for arguments."""
-        try:
-            hub = import_module(".hub", __package__)
-        except ImportError:  # this code came with a checkpoint, without the package
-            return super().push_to_hub(repo_id, **kwargs)
-        return hub.push_object(self, repo_id, **kwargs)
 
     def save_modality_folders(self, save_directory: str | os.PathLike) -> None:
         """Save each part once more in a folder named as its modality, for `from_pretrained(…, subfolder="audio")`.

@@ -90,7 +90,6 @@ def test_card_of_a_fine_tune(tmp_path, caplog):
         training=FACTS,
         results="audio 50 %",
         eval_results=[result],
-        pictures={"matrix.png": "who finds whom"},
         tags=["sounds"],
     )
     card = ModelCard.load(path)
@@ -101,7 +100,7 @@ def test_card_of_a_fine_tune(tmp_path, caplog):
         "| images and sound | audio (LoRA) | image–audio: 12, video–audio: stream | 100 | 64 | 0.001 | 1.5 |"
         in card.text
     )
-    assert "![who finds whom](matrix.png)" in card.text and "Hardware: 2 × NVIDIA H200." in card.text
+    assert "Hardware: 2 × NVIDIA H200." in card.text
     assert "\n\n\n" not in card.text and "None" not in card.text
 
 

@@ -7,7 +7,6 @@ That is all there is to resuming after a kill and to dividing the work: what is 
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 
+from ..atomic import replace_file, replace_text
 from .items import Item
 from .worker import ItemEmbedder
 
@@ -132,11 +132,11 @@ class EmbeddingJob:
         listed = self.output / f"part-{part:05d}.unreadable.jsonl"
         if errors:
             lines = [json.dumps({"id": items[number].id, "why": why}) + "\n" for number, why in sorted(errors)]
-            _replace(listed, lambda path: path.write_text("".join(lines), encoding="utf-8"))
+            replace_text(listed, "".join(lines))
         else:
             listed.unlink(missing_ok=True)
         rows = [item for item, is_kept in zip(items, kept, strict=True) if is_kept]
-        _replace(self.path(part), lambda path: self._write(path, rows, embeds[kept]))
+        replace_file(self.path(part), lambda path: self._write(path, rows, embeds[kept]))
 
     def _items(self, part: int) -> Sequence[Item]:
         return self.items[part * self.part_size : (part + 1) * self.part_size]
@@ -182,17 +182,7 @@ class EmbeddingJob:
         if self.output.is_dir() and any(self.output.glob("part-*")):
             raise ValueError(f"{str(self.output)!r} holds parts but no {MANIFEST}: name another folder, or empty it.")
         self.output.mkdir(parents=True, exist_ok=True)
-        _replace(file, lambda path: path.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8"))
-
-
-def _replace(path: Path, write: Any) -> None:
-    """Write beside a file, then put it in its place: whoever is killed leaves no half of one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        replace_text(file, json.dumps(job, indent=2) + "\n")
 
 
 def load_embeddings(folder: str | Path) -> tuple[list[str], list[str], np.ndarray]:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from transformers.utils import logging
 
+from ..atomic import replace_text
 from .store import SearchIndex
-from .table import replace_text
 
 if TYPE_CHECKING:
     from ..embedding import Item

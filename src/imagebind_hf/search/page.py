@@ -9,9 +9,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ..atomic import replace_text
 from .query import Part
 from .store import Hit
-from .table import replace_text
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #f6f5f2; --card: #fff; --ink: #1d2026; --faint: #6c7079; --line: #dedcd6;

@@ -3,7 +3,6 @@
 """What lies below a store: a record of its model, a LanceDB table for each modality, and the rows that go in."""
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ..atomic import replace_text
 from .identity import ModelRecord
 
 RECORD = "store.json"
@@ -49,16 +49,6 @@ def read_record(folder: Path) -> ModelRecord:
         return ModelRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
     except (TypeError, ValueError) as error:
         raise ValueError(f"The store in {str(folder)!r} cannot be read: {error}") from error
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write beside a file, then put it in its place: whoever is killed leaves no half of one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8", errors="replace")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def connect(folder: Path) -> Any:

@@ -43,8 +43,8 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
         recipe: The recipe.
         data: Folder that `data_files` and `data_dir` are relative to.
         output: Folder for the result: a checkpoint with processor and card, ready to load and to push, `training.json`
-            (facts) and `results.json`. LoRA
-            adapters lie in its folder `adapter`, or, where they are not merged, in it instead of the weights.
+            (facts) and `results.json`. LoRA adapters lie in its folder `adapter`, or, where they are not merged, in
+            it instead of the weights.
 
     Returns:
         The results; nothing in other processes than the first.
