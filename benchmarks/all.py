@@ -4,8 +4,9 @@
 
 python benchmarks/all.py [--quick | --full]
 
-On a CPU `--quick` (the default; about a quarter of an hour on two cores) leaves the image tower out where it would be compiled,
-quantised or exported, and takes fewer repeats; it needs 10 GB of temporary disk space. Nothing else should run.
+On a CPU `--quick` (the default; about a quarter of an hour on two cores) leaves the image tower out where it would be
+compiled, quantised or exported, and takes fewer repeats; it needs 10 GB of temporary disk space. Nothing else should
+run.
 """
 
 import argparse
