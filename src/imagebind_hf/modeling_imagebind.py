@@ -20,7 +20,7 @@ from transformers.utils import ModelOutput, TransformersKwargs, can_return_tuple
 
 from .configuration_imagebind import ImageBindConfig
 from .modeling_imagebind_towers import TOWER_CLASSES, ImageBindPreTrainedModel
-from .pushing import PushesInOneCommit
+from .pushing import push_in_one_commit
 from .sharding import load_by_modality, modality_of, save_by_modality
 
 
@@ -137,7 +137,7 @@ def input_name(modality: str) -> str:
     return INPUTS[modality].name if modality in INPUTS else f"{modality}_values"
 
 
-class ImageBindModel(PushesInOneCommit, ImageBindPreTrainedModel):
+class ImageBindModel(ImageBindPreTrainedModel):
     """ImageBind: a tower and a projection per modality, into one space.
 
     Any non-empty subset of the inputs works. An item may come as several clips or views, on an axis after the batch:
@@ -437,6 +437,10 @@ class ImageBindModel(PushesInOneCommit, ImageBindPreTrainedModel):
         [`~transformers.PreTrainedModel.save_pretrained`].
         """
         save_by_modality(self, super().save_pretrained, save_directory, **kwargs)
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
+        """Push to the Hub with a card, in one commit. See [`~imagebind_hf.hub.push_folder`] for arguments."""
+        return push_in_one_commit(self, super().push_to_hub, repo_id, **kwargs)
 
 
 def _in_order(output_class: type[ModelOutput], values: dict[str, torch.Tensor]) -> ModelOutput:

@@ -31,7 +31,7 @@ from .image_processing_imagebind import (
     ImageBindThermalImageProcessor,
     ImageBindThermalImageProcessorPil,
 )
-from .pushing import PushesInOneCommit
+from .pushing import push_in_one_commit
 from .tokenization_imagebind import ImageBindTokenizer
 from .video_processing_imagebind import ImageBindVideoProcessor
 
@@ -89,7 +89,7 @@ class _PartNames:
         return partial(list, processor._parts)
 
 
-class ImageBindProcessor(PushesInOneCommit, ProcessorMixin):
+class ImageBindProcessor(ProcessorMixin):
     r"""Prepares any mixture of modalities for [`ImageBindModel`]: a part for each, all optional.
 
     Args:
@@ -276,6 +276,10 @@ class ImageBindProcessor(PushesInOneCommit, ProcessorMixin):
         for modality, part in _PART_OF.items():
             if part in self._parts:
                 ImageBindProcessor(**{part: getattr(self, part)}).save_pretrained(Path(save_directory) / modality)
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
+        """Push to the Hub in one commit. See [`~imagebind_hf.hub.push_folder`] for arguments."""
+        return push_in_one_commit(self, super().push_to_hub, repo_id, **kwargs)
 
 
 def _arguments_of(part: Any) -> set[str]:
