@@ -59,6 +59,15 @@ def test_a_partner_is_a_picture():
     assert image is PICTURE and np.array_equal(partner[0].numpy(), RAMP[20:40, 30:50])
 
 
+def test_transforms_of_transforms():
+    turn = {"RandomApply": {"transforms": [{"RandomRotation": {"degrees": [90, 90]}}], "p": 0.5}}
+    picture = torch.arange(16).reshape(1, 4, 4)
+    turned = torch.rot90(picture, dims=(1, 2))
+    seen = [Augmentation(partner=[turn])(None, picture)[1] for _ in range(40)]
+    count = sum(torch.equal(each, turned) for each in seen)
+    assert 0 < count < 40 and all(torch.equal(each, turned) or torch.equal(each, picture) for each in seen)
+
+
 def test_split():
     images, partners = Augmentation(
         GEOMETRY, [{"RandAugment": {}}], [{"RandomCrop": {"size": 4}}], [{"RandomErasing": {}}]
@@ -77,6 +86,7 @@ def test_split():
         ),
         ([{"FrequencyMask": {}}], "Near ones: .'FrequencyMasking'"),
         ([{"RandomAffine": {"turn": 1}}], "RandomAffine: .*turn"),
+        ([{"RandomApply": {"transforms": [{"RandomAfine": {}}]}}], "a transform 'RandomAfine'. Near"),
         (["RandomAffine"], "Expected a transform as {name: arguments}, got 'RandomAffine'"),
     ],
 )

@@ -3,7 +3,7 @@
 """Augmentation of pairs: the random transforms of torchvision and torchaudio, by name."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,11 +99,17 @@ def build_transforms(transforms: Transforms) -> v2.Compose | None:
     """Make a chain of transforms, or nothing of none.
 
     Args:
-        transforms: `{name: arguments}` each, as a recipe says them: `[{"RandomAffine": {"degrees": 10}}]`.
+        transforms: `{name: arguments}` each, as a recipe says them: `[{"RandomAffine": {"degrees": 10}}]`. An argument
+            `transforms` holds transforms likewise: `[{"RandomApply": {"transforms": […], "p": 0.1}}]`.
 
     Raises:
         ValueError: For an unknown transform, or arguments that it does not take.
     """
+    chain = _build(transforms)
+    return v2.Compose(chain) if chain else None
+
+
+def _build(transforms: Transforms) -> list[Callable]:
     chain = []
     for entry in transforms:
         if not isinstance(entry, Mapping) or len(entry) != 1:
@@ -113,8 +119,11 @@ def build_transforms(transforms: Transforms) -> v2.Compose | None:
             near = difflib.get_close_matches(name, _TRANSFORMS, n=3)
             hint = f" Near ones: {near}." if near else ""
             raise ValueError(f"Neither torchvision nor torchaudio has a transform {name!r}.{hint}")
+        arguments = dict(arguments or {})
+        if "transforms" in arguments:
+            arguments["transforms"] = _build(arguments["transforms"])
         try:
-            chain.append(_TRANSFORMS[name](**(arguments or {})))
+            chain.append(_TRANSFORMS[name](**arguments))
         except (TypeError, ValueError) as error:
             raise ValueError(f"Transform {name}: {error}") from error
-    return v2.Compose(chain) if chain else None
+    return chain
