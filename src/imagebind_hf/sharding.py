@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 # Weights of a checkpoint that is not sharded by modality.
 _PLAIN_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
+_PUSH_OPTIONS = (
+    "repo_id",
+    "commit_message",
+    "commit_description",
+    "create_pr",
+    "overwrite",
+    "private",
+    "revision",
+    "tags",
+)
 _STAGING_PREFIX = ".saving-"
 # Seconds; no single file takes as long to write.
 _ABANDONED_AFTER = 3600
@@ -84,8 +94,7 @@ def save_by_modality(
     state_dict = model.state_dict() if state_dict is None else state_dict
     modalities = list(dict.fromkeys(modality_of(name) for name in state_dict))
     target = Path(save_directory)
-    hub_options = ("repo_id", "commit_message", "create_pr", "private")
-    hub_kwargs = {name: kwargs.pop(name) for name in hub_options if name in kwargs}
+    hub_kwargs = {name: kwargs.pop(name) for name in _PUSH_OPTIONS if name in kwargs}
     kwargs["max_shard_size"] = "1000TB"
     if is_main_process:
         target.mkdir(parents=True, exist_ok=True)
