@@ -219,6 +219,35 @@ def test_device_map(model, tmp_path):
         assert torch.equal(loaded(**INPUTS).logits_per_audio, expected.logits_per_audio)
 
 
+@pytest.mark.parametrize(
+    "given, dtype", [(torch.float64, torch.float32), (torch.float32, torch.bfloat16), (torch.bfloat16, torch.float32)]
+)
+@torch.no_grad()
+def test_image_embeds_of_another_dtype(model, given, dtype):
+    model.to(dtype)
+    inputs = {name: INPUTS[name] for name in ("input_ids", "imu_values")}
+    image_embeds = model(pixel_values=INPUTS["pixel_values"]).image_embeds.to(given)
+    expected = model(image_embeds=image_embeds.to(dtype), **inputs, return_loss=True)
+    output = model(image_embeds=image_embeds, **inputs, return_loss=True)
+    assert output.image_embeds.dtype == dtype
+    for name, value in output.items():
+        assert torch.equal(value, expected[name]), name
+
+
+@torch.no_grad()
+def test_towers_on_two_devices(model):
+    expected = model(**INPUTS, return_loss=True)
+    parts = ("text_model", "text_projection", "text_logit_scale", "imu_model", "imu_projection", "imu_logit_scale")
+    for part in parts:
+        moved = getattr(model, part).to("meta")
+        setattr(model, part, torch.nn.Parameter(moved) if part == "text_logit_scale" else moved)
+    inputs = {name: INPUTS[name].to("meta") for name in ("input_ids", "imu_values")}
+    output = model(**{**INPUTS, **inputs}, return_loss=True)
+    assert {name: value.shape for name, value in output.items()} == {n: v.shape for n, v in expected.items()}
+    assert output.logits_per_audio.device == output.loss.device == torch.device("meta")
+    assert torch.equal(output.audio_embeds, expected.audio_embeds), "and stays where it was"
+
+
 @pytest.mark.slow
 @torch.no_grad()
 def test_compile(model):
