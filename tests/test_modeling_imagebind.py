@@ -317,6 +317,31 @@ def test_extra_modality(tmp_path):
     assert torch.equal(loaded(**inputs)["touch_embeds"], output["touch_embeds"])
 
 
+@pytest.mark.parametrize("chosen", ["eager", {"": "eager", "text_config": "sdpa", "touch": "eager"}])
+@torch.no_grad()
+def test_attention_implementation_reaches_extra_modalities(chosen, tmp_path):
+    touch = {"model_type": "imagebind_imu_model", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = make_config(extra_modalities={"touch": {**touch, "num_samples": 200}}, modalities=["text", "touch"])
+    model = ImageBindModel(config)
+    assert model.touch_model.config._attn_implementation == "sdpa", "by default as transformers has it"
+    model.save_pretrained(tmp_path)
+    for model in (
+        AutoModel.from_config(config, attn_implementation=chosen),
+        AutoModel.from_pretrained(tmp_path, attn_implementation=chosen),
+    ):
+        found = {name: tower._attn_implementation for name, tower in model.config.tower_configs.items()}
+        assert found == {"text": "eager" if chosen == "eager" else "sdpa", "touch": "eager"}
+        output = model._features("touch", INPUTS["imu_values"], output_attentions=True)
+        assert [weights.shape[:2] for weights in output.attentions] == [(3, 2)]
+
+
+def test_stand_alone_towers_leave_the_configuration_as_it_was():
+    config = make_config()
+    before = config.to_dict()
+    model = imagebind_hf.ImageBindAudioModelWithProjection(config)
+    assert config.to_dict() == before and model.config.modalities == ["audio"]
+
+
 def test_save_refuses_a_file_and_leaves_no_half(model, tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_text("mine")

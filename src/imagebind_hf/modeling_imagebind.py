@@ -5,6 +5,7 @@
 Shape letters: B batch, C clips (or views) of one item, T tokens, D width of a tower, E width of the shared space.
 """
 
+import copy
 import math
 import os
 from collections.abc import Sequence
@@ -460,6 +461,7 @@ class ImageBindTowerWithProjection(ImageBindModel):
     """One modality of ImageBind: reads its part of any ImageBind checkpoint, and writes one of its own."""
 
     def __init__(self, config: ImageBindConfig):
+        config = copy.deepcopy(config)
         config.modalities = [self.modality]
         super().__init__(config)
 
