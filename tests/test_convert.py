@@ -18,6 +18,7 @@ from imagebind_hf.convert import (
     convert_checkpoint,
     convert_to_original,
     load_original,
+    new_folder,
     original_names,
 )
 
@@ -116,6 +117,30 @@ def test_existing_folder_is_left_alone(checkpoint, arguments, tmp_path):
     with pytest.raises(ValueError, match="not an empty folder"):
         convert_checkpoint(checkpoint, tmp_path, arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_empty_folder_is_filled(converted, checkpoint, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = convert_checkpoint(checkpoint, ".", arguments)
+    assert {path.name for path in folder.iterdir()} == {path.name for path in converted.iterdir()}
+    assert type(AutoModel.from_pretrained(tmp_path)) is ImageBindModel
+    assert f'from_pretrained("{tmp_path.name}")' in Path("README.md").read_text()
+    with pytest.raises(ValueError, match="not an empty folder: it holds README.md, audio, config.json"):
+        convert_checkpoint(checkpoint, ".", arguments)
+
+
+def test_nothing_is_left_of_what_failed(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "new"):
+        with pytest.raises(OSError, match="full"), new_folder(tmp_path / name) as folder:
+            (folder / "half").write_text("half")
+            raise OSError("The disk is full.")
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+    # Somebody else makes the folder meanwhile.
+    with pytest.raises(OSError, match="not empty"), new_folder(tmp_path / "late"):
+        (tmp_path / "late").mkdir()
+        (tmp_path / "late" / "theirs").write_text("theirs")
+    assert {path.name for path in tmp_path.rglob("*")} == {"empty", "late", "theirs"}
 
 
 def test_incomplete_repository(converted, tmp_path):

@@ -90,6 +90,26 @@ def test_forms_of_one_sound(tmp_path):
         torch.testing.assert_close(features, expected, atol=0.05, rtol=0)
 
 
+@pytest.mark.parametrize("dtype, offset", [(np.uint8, 128), (np.int8, 0), (np.int16, 0), (np.int32, 0)])
+def test_integers_are_scaled_by_their_type(dtype, offset):
+    steps = np.random.default_rng(0).integers(-128, 128, 24_000)
+    expected = EXTRACTOR(steps / 128, sampling_rate=16_000, return_tensors="pt")["input_features"]
+    scale = 2 ** (8 * np.dtype(dtype).itemsize - 8)
+    integers = (steps * scale + offset).astype(dtype)
+    for form in (integers, [integers], {"array": integers, "sampling_rate": 16_000}):
+        features = EXTRACTOR(form, sampling_rate=16_000, return_tensors="pt")["input_features"]
+        torch.testing.assert_close(features, expected, atol=1e-5, rtol=0)
+
+
+def test_whole_rates_may_be_floats():
+    waveform = tone(1.0, 44_100)
+    expected = EXTRACTOR({"array": waveform, "sampling_rate": 44_100}, return_tensors="pt")["input_features"]
+    for rate in (44_100.0, np.float32(44_100), np.int64(44_100)):
+        features = EXTRACTOR({"array": waveform, "sampling_rate": rate}, return_tensors="pt")["input_features"]
+        assert torch.equal(features, expected)
+    assert EXTRACTOR(tone(1.0), sampling_rate=16_000.0)["input_features"].shape == (1, 3, 128, 204)
+
+
 def test_torchcodec_decoder():
     """What `datasets` gives for an audio column; of the decoder only this is used."""
     waveform = tone(1.0, 8_000)
@@ -156,6 +176,12 @@ def test_any_finite_sound(values, rate):
         (np.zeros(100), 8_000, "works at 16000 Hz, the arrays are at 8000 Hz"),
         ({"array": np.zeros(100)}, None, "keys 'array' and 'sampling_rate'"),
         ({"array": np.zeros(100), "sampling_rate": 0}, None, "sampling rate in Hz, got 0"),
+        ({"array": np.zeros(100), "sampling_rate": 44_100.5}, None, "whole sampling rate in Hz, got 44100.5"),
+        ({"array": np.zeros(100), "sampling_rate": float("nan")}, None, "whole sampling rate in Hz, got nan"),
+        ({"array": np.zeros(100), "sampling_rate": "8000"}, None, "whole sampling rate in Hz, got '8000'"),
+        (np.zeros(100, dtype=np.int64), 16_000, "integers in an array of 8, 16 or 32 bits, got torch.int64"),
+        ([0, 120, -3000], 16_000, "integers in an array of 8, 16 or 32 bits, got torch.int64"),
+        (np.zeros(100, dtype=np.uint16), 16_000, "got torch.uint16"),
         ("no/such/file.wav", None, "no/such/file.wav"),
         (b"", None, "bytes"),
         (b"not a sound at all", None, "bytes"),

@@ -219,6 +219,35 @@ def test_device_map(model, tmp_path):
         assert torch.equal(loaded(**INPUTS).logits_per_audio, expected.logits_per_audio)
 
 
+@pytest.mark.parametrize(
+    "given, dtype", [(torch.float64, torch.float32), (torch.float32, torch.bfloat16), (torch.bfloat16, torch.float32)]
+)
+@torch.no_grad()
+def test_image_embeds_of_another_dtype(model, given, dtype):
+    model.to(dtype)
+    inputs = {name: INPUTS[name] for name in ("input_ids", "imu_values")}
+    image_embeds = model(pixel_values=INPUTS["pixel_values"]).image_embeds.to(given)
+    expected = model(image_embeds=image_embeds.to(dtype), **inputs, return_loss=True)
+    output = model(image_embeds=image_embeds, **inputs, return_loss=True)
+    assert output.image_embeds.dtype == dtype
+    for name, value in output.items():
+        assert torch.equal(value, expected[name]), name
+
+
+@torch.no_grad()
+def test_towers_on_two_devices(model):
+    expected = model(**INPUTS, return_loss=True)
+    parts = ("text_model", "text_projection", "text_logit_scale", "imu_model", "imu_projection", "imu_logit_scale")
+    for part in parts:
+        moved = getattr(model, part).to("meta")
+        setattr(model, part, torch.nn.Parameter(moved) if part == "text_logit_scale" else moved)
+    inputs = {name: INPUTS[name].to("meta") for name in ("input_ids", "imu_values")}
+    output = model(**{**INPUTS, **inputs}, return_loss=True)
+    assert {name: value.shape for name, value in output.items()} == {n: v.shape for n, v in expected.items()}
+    assert output.logits_per_audio.device == output.loss.device == torch.device("meta")
+    assert torch.equal(output.audio_embeds, expected.audio_embeds), "and stays where it was"
+
+
 @pytest.mark.slow
 @torch.no_grad()
 def test_compile(model):
@@ -286,6 +315,31 @@ def test_extra_modality(tmp_path):
     assert (tmp_path / "model-touch.safetensors").is_file()
     loaded = AutoModel.from_pretrained(tmp_path)
     assert torch.equal(loaded(**inputs)["touch_embeds"], output["touch_embeds"])
+
+
+@pytest.mark.parametrize("chosen", ["eager", {"": "eager", "text_config": "sdpa", "touch": "eager"}])
+@torch.no_grad()
+def test_attention_implementation_reaches_extra_modalities(chosen, tmp_path):
+    touch = {"model_type": "imagebind_imu_model", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = make_config(extra_modalities={"touch": {**touch, "num_samples": 200}}, modalities=["text", "touch"])
+    model = ImageBindModel(config)
+    assert model.touch_model.config._attn_implementation == "sdpa", "by default as transformers has it"
+    model.save_pretrained(tmp_path)
+    for model in (
+        AutoModel.from_config(config, attn_implementation=chosen),
+        AutoModel.from_pretrained(tmp_path, attn_implementation=chosen),
+    ):
+        found = {name: tower._attn_implementation for name, tower in model.config.tower_configs.items()}
+        assert found == {"text": "eager" if chosen == "eager" else "sdpa", "touch": "eager"}
+        output = model._features("touch", INPUTS["imu_values"], output_attentions=True)
+        assert [weights.shape[:2] for weights in output.attentions] == [(3, 2)]
+
+
+def test_stand_alone_towers_leave_the_configuration_as_it_was():
+    config = make_config()
+    before = config.to_dict()
+    model = imagebind_hf.ImageBindAudioModelWithProjection(config)
+    assert config.to_dict() == before and model.config.modalities == ["audio"]
 
 
 def test_save_refuses_a_file_and_leaves_no_half(model, tmp_path, monkeypatch):

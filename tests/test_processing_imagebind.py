@@ -100,6 +100,26 @@ def test_arguments_of_parts_that_transformers_does_not_know(processor, caplog):
     assert not caplog.records, "no warning about unknown arguments"
 
 
+def test_a_rate_beside_audio_is_the_audio_s(processor):
+    signal = {"imu": np.ones((6, 2000)), "return_tensors": "pt"}
+    expected = processor(**signal)["imu_values"]
+    sound = {"audio": np.ones(16_000), "sampling_rate": 16_000}
+    both = processor(**signal, **sound)
+    assert torch.equal(both["imu_values"], expected) and both["imu_values"].all()
+    slow = processor(**signal, **sound, imu_kwargs={"sampling_rate": 400})["imu_values"]
+    assert torch.equal(slow, processor(**signal, sampling_rate=400)["imu_values"])
+    assert not torch.equal(slow, expected)
+
+
+def test_device(processor):
+    given = {name: items for name, (items, _) in INPUTS.items()}
+    there = processor(**given, **KWARGS, device="meta", return_tensors="pt")
+    assert {values.device.type for values in there.values()} == {"meta"}
+    alone = processor(text="a", device="meta", return_tensors="pt")["input_ids"]
+    here = processor(text="a", imu=np.ones((6, 9)), device="cpu")
+    assert alone.is_meta and isinstance(here["imu_values"], np.ndarray) and isinstance(here["input_ids"], list)
+
+
 def test_outputs_fit_a_model_of_the_configuration():
     config = make_config()
     inputs = ImageBindProcessor.from_config(config)(

@@ -266,6 +266,11 @@ def test_device():
         assert (values(FRAMES, device="cuda").cpu() - values(FRAMES)).abs().max() <= 0.02
 
 
+def test_num_frames_is_refused_in_a_configuration_too():
+    with pytest.raises(ValueError, match="num_frames=8"):
+        ImageBindVideoProcessor(num_frames=8)(FRAMES, fps=8)
+
+
 def test_round_trip(tmp_path):
     own = ImageBindVideoProcessor(num_clips=2, num_crops=1, frames_per_clip=4, clip_duration=0.5, **SMALL)
     own.save_pretrained(tmp_path)
@@ -338,6 +343,7 @@ def test_the_content_counts_and_not_the_name(tmp_path, decoder):
         (FRAMES, {"num_crops": 2}, "num_crops is 2, expected 1 or 3"),
         (FRAMES, {"num_clips": 0}, "got num_clips=0"),
         (FRAMES, {"frames_per_clip": 0}, "frames_per_clip=0"),
+        (FRAMES, {"num_frames": 8}, "num_frames=8 would be .* expected frames_per_clip, num_clips and clip_duration"),
         (FRAMES, {"clip_duration": 0.0}, "clip_duration=0"),
         (FRAMES, {"clip_duration": float("inf")}, "clip_duration=inf"),
         (FRAMES, {"fps": -1}, "at -1 fps"),

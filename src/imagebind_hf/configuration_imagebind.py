@@ -340,6 +340,15 @@ class ImageBindConfig(PreTrainedConfig):
             self.modalities = [*MODALITIES, *self.extra_modalities]
         super().__post_init__(**kwargs)
 
+    @PreTrainedConfig._attn_implementation.setter
+    def _attn_implementation(self, value: str | dict | None) -> None:
+        """Hand it on to extra modalities too: the base class knows `sub_configs` only."""
+        PreTrainedConfig._attn_implementation.fset(self, value)
+        for name, config in self.extra_modalities.items():
+            wanted = value.get(name) if isinstance(value, dict) else value
+            if wanted is not None:
+                config._attn_implementation = wanted
+
     @property
     def tower_configs(self) -> dict[str, ImageBindTowerConfig]:
         """Configuration of every tower that exists, by modality.

@@ -194,7 +194,7 @@ def convert_checkpoint(checkpoint: str | Path, output: str | Path, original_conf
         processor = ImageBindProcessor.from_config(config)
         processor.save_pretrained(folder)
         processor.save_modality_folders(folder)
-        write_card(folder, config, converted=True, title=Path(output).name)
+        write_card(folder, config, converted=True, title=Path(output).absolute().name)
     return Path(output)
 
 
@@ -257,27 +257,37 @@ def read_weights(repository: Path) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 class new_folder:  # noqa: N801 (used as a function)
-    """Context manager for a folder that appears complete, or not at all.
+    """Context manager for a folder that appears complete, or not at all; one that exists is filled when all is there.
 
     Raises:
         ValueError: If the target exists and is not an empty folder.
     """
 
     def __init__(self, target: str | Path):
-        self.target = Path(target)
+        self.target = Path(target).absolute()
 
     def __enter__(self) -> Path:
-        if self.target.exists() and (not self.target.is_dir() or any(self.target.iterdir())):
+        self.exists = self.target.exists()
+        if self.exists and not self.target.is_dir():
             raise ValueError(f"{str(self.target)!r} exists already and is not an empty folder.")
-        self.target.parent.mkdir(parents=True, exist_ok=True)
-        self.staging = Path(tempfile.mkdtemp(prefix=f".{self.target.name}-", dir=self.target.parent))
+        if self.exists and any(self.target.iterdir()):
+            found = _some(sorted(path.name for path in self.target.iterdir()))
+            raise ValueError(f"{str(self.target)!r} exists already and is not an empty folder: it holds {found}.")
+        # The working directory and mounts cannot be replaced; what is moved into them must be on the same disk.
+        beside = self.target if self.exists else self.target.parent
+        beside.mkdir(parents=True, exist_ok=True)
+        self.staging = Path(tempfile.mkdtemp(prefix=f".{self.target.name}-", dir=beside))
         return self.staging
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if error is None:
-            self.staging.chmod(0o755)
-            self.staging.replace(self.target)
-        else:
+        try:
+            if error is None and self.exists:
+                for path in [*self.staging.iterdir()]:
+                    path.replace(self.target / path.name)
+            elif error is None:
+                self.staging.chmod(0o755)
+                self.staging.replace(self.target)
+        finally:
             shutil.rmtree(self.staging, ignore_errors=True)
 
 

@@ -3,6 +3,7 @@
 """Feature extractors for sounds (log-mel spectrograms) and for IMU signals."""
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,23 @@ STANDARD_GRAVITY = 9.80665  # m/s², by definition
 
 
 def _to_float(item: Any, name: str) -> torch.Tensor:
-    """Return an array as a float tensor; integers are scaled to [-1, 1) by their type."""
+    """Return an array as a float tensor; integers of 8, 16 and 32 bits are scaled to [-1, 1) by their type."""
     try:
         values = item.detach().cpu() if isinstance(item, torch.Tensor) else torch.as_tensor(np.asarray(item))
     except (TypeError, ValueError) as error:
         raise ValueError(f"Expected {name} as numbers, got {describe(item)}.") from error
     if values.is_complex() or values.dtype == torch.bool:
         raise ValueError(f"Expected {name} as real numbers, got {values.dtype}.")
-    if values.dtype in (torch.int16, torch.int32):
-        return values.float() / -float(torch.iinfo(values.dtype).min)
-    return values.float()
+    if values.is_floating_point():
+        return values.float()
+    if values.dtype == torch.uint8:  # as in WAV files, where 128 is silence
+        return values.float() / 128 - 1
+    if values.dtype not in (torch.int8, torch.int16, torch.int32):
+        raise ValueError(
+            f"Expected {name} as floats in [-1, 1], or integers in an array of 8, 16 or 32 bits, got {values.dtype}, "
+            "whose full scale is not known."
+        )
+    return values.float() / -float(torch.iinfo(values.dtype).min)
 
 
 class ImageBindFeatureExtractor(SequenceFeatureExtractor):
@@ -118,7 +126,7 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
             raw_speech: A sound is an array or list of floats of shape `(samples,)` (or `(channels, samples)` within a
                 list; channels are averaged), `{"array": …, "sampling_rate": …}`, a path, bytes, or
                 `{"bytes": …, "path": …}`. A bare array of two axes is a batch of mono sounds, as everywhere in
-                transformers.
+                transformers. Arrays of integers of 8 (unsigned too), 16 or 32 bits are scaled to [-1, 1).
             sampling_rate (`int`, *optional*): Rate of bare arrays. What carries its own rate is resampled.
             return_tensors (`str`, *optional*): `"pt"` or `"np"`.
             num_clips, clip_duration (*optional*): Instead of the extractor's own.
@@ -129,8 +137,8 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
             `input_features` of shape `(B, num_clips, num_mel_bins, num_frames)`, float32.
 
         Raises:
-            ValueError: If there is nothing, a sound is empty, not finite or not a sound (it is named), or the rate of
-                bare arrays is not the extractor's.
+            ValueError: If there is nothing, a sound is empty, not finite or not a sound (it is named), its numbers are
+                other integers, or the rate of bare arrays is not the extractor's.
         """
         num_clips = self.num_clips if num_clips is None else num_clips
         clip_duration = self.clip_duration if clip_duration is None else clip_duration
@@ -197,8 +205,8 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
             if len(waveform) > MAX_CHANNELS:
                 raise ValueError(f"The sound, {name}, has {len(waveform)} channels, expected at most {MAX_CHANNELS}.")
             waveform = waveform.mean(dim=0)
-        if not isinstance(rate, (int, np.integer)) or rate <= 0:
-            raise ValueError(f"Expected a sampling rate in Hz, got {rate!r}.")
+        if not isinstance(rate, Real) or not rate > 0 or rate % 1:
+            raise ValueError(f"Expected a whole sampling rate in Hz, got {rate!r}.")
         waveform = torchaudio.functional.resample(waveform, int(rate), self.sampling_rate)
         frame = int(self.sampling_rate * self.frame_length / 1000)
         return torch.nn.functional.pad(waveform, (0, max(0, frame - len(waveform))))

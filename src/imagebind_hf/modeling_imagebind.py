@@ -5,6 +5,7 @@
 Shape letters: B batch, C clips (or views) of one item, T tokens, D width of a tower, E width of the shared space.
 """
 
+import copy
 import math
 import os
 from collections.abc import Sequence
@@ -350,7 +351,8 @@ class ImageBindModel(ImageBindPreTrainedModel):
             input_features (`torch.Tensor` of shape `(B, C, 128, 204)`): Audio.
             pixel_values_depth, pixel_values_thermal (`torch.Tensor` of shape `(B, 1, H, W)`): Depth, thermal.
             imu_values (`torch.Tensor` of shape `(B, 6, 2000)`): IMU.
-            image_embeds (`torch.Tensor` of shape `(B, E)`): Embeddings of images computed before, instead of pixels.
+            image_embeds (`torch.Tensor` of shape `(B, E)`): Embeddings of images computed before, instead of pixels;
+                brought to the model's dtype.
             return_loss (`bool`): Also return the sum of the symmetric InfoNCE losses between the images (or videos)
                 and every other modality given, each with its own scale. Item i of all belongs together.
             return_logit_scales (`bool`): Also return the scales, for a loss computed outside.
@@ -370,7 +372,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
             "imu": imu_values,
         }
         values |= {name: kwargs.pop(f"{name}_values", None) for name in self.config.extra_modalities}
-        embeds = {} if image_embeds is None else {"image": image_embeds}
+        embeds = {} if image_embeds is None else {"image": image_embeds.to(self.dtype)}
         for modality, value in values.items():
             if value is not None and modality not in embeds:
                 embeds[modality] = self._features(modality, value, pooled_only=True, **kwargs).pooler_output
@@ -382,10 +384,11 @@ class ImageBindModel(ImageBindPreTrainedModel):
         if return_loss:
             output["loss"] = self._loss(anchor, embeds)
         if "text" in embeds:
-            text_embeds = embeds["text"] * self.logit_scale("text")
+            # Towers may be on several devices.
+            text_embeds = embeds["text"] * self.logit_scale("text").to(embeds["text"].device)
             for modality in embeds:
                 if modality != "text":
-                    output[f"logits_per_{modality}"] = embeds[modality] @ text_embeds.t()
+                    output[f"logits_per_{modality}"] = embeds[modality].to(text_embeds) @ text_embeds.t()
             if anchor is not None:
                 output["logits_per_text"] = output[f"logits_per_{anchor}"].t()
         output |= {f"{modality}_embeds": value for modality, value in embeds.items()}
@@ -398,10 +401,12 @@ class ImageBindModel(ImageBindPreTrainedModel):
         partners = [modality for modality in embeds if modality not in ("image", "video")]
         if anchor is None or not partners:
             raise ValueError(f"return_loss=True needs images or videos and another modality, got {list(embeds)}.")
-        losses = [
-            contrastive_loss(embeds[anchor], embeds[modality], self.logit_scale(modality)) for modality in partners
-        ]
-        return torch.stack(losses).sum()
+        losses = []
+        for modality in partners:
+            others = embeds[modality]
+            scale = self.logit_scale(modality).to(others.device)
+            losses.append(contrastive_loss(embeds[anchor].to(others), others, scale))
+        return torch.stack([loss.to(losses[0].device) for loss in losses]).sum()
 
     @classmethod
     def from_pretrained(
@@ -456,6 +461,7 @@ class ImageBindTowerWithProjection(ImageBindModel):
     """One modality of ImageBind: reads its part of any ImageBind checkpoint, and writes one of its own."""
 
     def __init__(self, config: ImageBindConfig):
+        config = copy.deepcopy(config)
         config.modalities = [self.modality]
         super().__init__(config)
 

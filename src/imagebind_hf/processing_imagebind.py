@@ -226,9 +226,10 @@ class ImageBindProcessor(ProcessorMixin):
             depth: See [`ImageBindDepthImageProcessor`].
             thermal: See [`ImageBindThermalImageProcessor`].
             imu: See [`ImageBindImuFeatureExtractor`].
-            **kwargs: `return_tensors`, `device`, and arguments of the parts: plain ones go to every part that takes
-                them, those in dicts to one: `text_kwargs`, `images_kwargs`, `videos_kwargs`, `audio_kwargs`,
-                `depth_kwargs`, `thermal_kwargs`, `imu_kwargs`.
+            **kwargs: `return_tensors`, `device` (where to compute; with `"pt"` also where all results stay), and
+                arguments of the parts: plain ones go to every part that takes them, those in dicts to one:
+                `text_kwargs`, `images_kwargs`, `videos_kwargs`, `audio_kwargs`, `depth_kwargs`, `thermal_kwargs`,
+                `imu_kwargs`. A plain `sampling_rate` is the audio's alone, where there is audio.
 
         Raises:
             ValueError: If nothing is given, or something that the processor has no part for.
@@ -244,6 +245,8 @@ class ImageBindProcessor(ProcessorMixin):
         own_kwargs = {name: kwargs.pop(f"{name}_kwargs", {}) for name in own}
         taken = {name: _arguments_of(getattr(self, _OWN[name], None)) for name in own}
         plain = {name: {key: kwargs[key] for key in keys if key in kwargs} for name, keys in taken.items()}
+        if audio is not None:
+            plain["imu"].pop("sampling_rate", None)
         # What no part that transformers knows takes, it would warn about.
         foreign = set().union(*taken.values()) - _KNOWN_ARGUMENTS
         data: dict[str, Any] = {}
@@ -252,7 +255,9 @@ class ImageBindProcessor(ProcessorMixin):
         for name, value in own.items():
             if value is not None:
                 data.update(getattr(self, _OWN[name])(value, **{**plain[name], **own_kwargs[name]}))
-        return BatchFeature(data)
+        inputs = BatchFeature(data)
+        device = kwargs.get("device")
+        return inputs.to(device) if device is not None and kwargs.get("return_tensors") == "pt" else inputs
 
     def prepare_inputs_layout(
         self, images: Any = None, text: Any = None, videos: Any = None, audio: Any = None, **kwargs: Any

@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,21 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+# Weights of a checkpoint that is not sharded by modality.
+_PLAIN_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
+_PUSH_OPTIONS = (
+    "repo_id",
+    "commit_message",
+    "commit_description",
+    "create_pr",
+    "overwrite",
+    "private",
+    "revision",
+    "tags",
+)
+_STAGING_PREFIX = ".saving-"
+# Seconds; no single file takes as long to write.
+_ABANDONED_AFTER = 3600
 _HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token")
 
 
@@ -77,12 +94,12 @@ def save_by_modality(
     state_dict = model.state_dict() if state_dict is None else state_dict
     modalities = list(dict.fromkeys(modality_of(name) for name in state_dict))
     target = Path(save_directory)
-    hub_options = ("repo_id", "commit_message", "create_pr", "private")
-    hub_kwargs = {name: kwargs.pop(name) for name in hub_options if name in kwargs}
+    hub_kwargs = {name: kwargs.pop(name) for name in _PUSH_OPTIONS if name in kwargs}
     kwargs["max_shard_size"] = "1000TB"
     if is_main_process:
         target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target, prefix=".saving-") as folder:
+        _sweep(target)
+        with tempfile.TemporaryDirectory(dir=target, prefix=_STAGING_PREFIX) as folder:
             staging = Path(folder)
             for modality in modalities:
                 part = {name: tensor for name, tensor in state_dict.items() if modality_of(name) == modality}
@@ -109,14 +126,36 @@ def _no_progress_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def _sweep(target: Path) -> None:
+    """Remove what saves that were killed have left; what was touched lately may be another process's, at work."""
+    for folder in target.glob(f"{_STAGING_PREFIX}*"):
+        try:
+            touched = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+        except OSError:  # finished meanwhile
+            continue
+        if time.time() - touched > _ABANDONED_AFTER:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def publish(staging: Path, target: Path) -> None:
     """Move a complete set of files to its place, the index last, and remove weights of an earlier save."""
     files = sorted(staging.iterdir(), key=lambda file: file.name == SAFE_WEIGHTS_INDEX_NAME)
+    stale = _weights_of(target) - {file.name for file in files}
     for file in files:
         file.replace(target / file.name)
-    stale = {*target.glob("model*.safetensors")} - {target / file.name for file in files}
-    for file in stale:
-        file.unlink()
+    for name in stale:
+        (target / name).unlink(missing_ok=True)
+
+
+def _weights_of(folder: Path) -> set[str]:
+    """Return the files that a checkpoint of this format consists of: variants and the like are others' business."""
+    weights = {file.name for file in folder.iterdir() if _PLAIN_WEIGHTS.fullmatch(file.name)}
+    try:
+        weight_map = json.loads((folder / SAFE_WEIGHTS_INDEX_NAME).read_text(encoding="utf-8"))["weight_map"]
+        check_shard_names(weight_map)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # no index, or one that cannot be trusted
+        return weights
+    return weights | set(weight_map.values())
 
 
 def load_by_modality(

@@ -101,6 +101,7 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
         clip_duration: float | None = None,
         frames_per_clip: int | None = None,
         fps: float | None = None,
+        num_frames: int | None = None,
         **kwargs: Any,
     ) -> np.ndarray:
         """Choose the frames of each clip, as published.
@@ -112,30 +113,36 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
             metadata ([`~transformers.video_utils.VideoMetadata`]): Tells `total_num_frames` and `fps`.
             num_clips, clip_duration, frames_per_clip (*optional*): Instead of the processor's own.
             fps (`float`, *optional*): Rate of a video whose metadata do not tell; else 24, with a warning.
+            num_frames: Refused: elsewhere in transformers the frames of a whole video.
             **kwargs: Ignored.
 
         Returns:
             `np.ndarray` of frame numbers, of shape `(num_clips, frames_per_clip)`.
 
         Raises:
-            ValueError: If there would be no clip or no frame.
+            ValueError: If there would be no clip or no frame, or `num_frames` is given.
         """
+        if num_frames is not None:
+            raise ValueError(
+                f"num_frames={num_frames} would be frames of a whole video, which are chosen by clips here: expected "
+                "frames_per_clip, num_clips and clip_duration."
+            )
         num_clips = self.num_clips if num_clips is None else num_clips
         clip_duration = self.clip_duration if clip_duration is None else clip_duration
         frames_per_clip = self.frames_per_clip if frames_per_clip is None else frames_per_clip
-        num_frames, rate = metadata.total_num_frames, metadata.fps or fps
+        total, rate = metadata.total_num_frames, metadata.fps or fps
         if rate is None:
             logger.warning_once(f"No fps given: frames are taken to be at {DEFAULT_FPS:g} a second.")
             rate = DEFAULT_FPS
-        if min(num_clips, frames_per_clip, num_frames) < 1 or not 0 < clip_duration < math.inf or not 0 < rate < 1e9:
+        if min(num_clips, frames_per_clip, total) < 1 or not 0 < clip_duration < math.inf or not 0 < rate < 1e9:
             raise ValueError(
                 f"Expected clips and frames, got num_clips={num_clips}, clip_duration={clip_duration}, "
-                f"frames_per_clip={frames_per_clip} for {num_frames} frames at {rate} fps."
+                f"frames_per_clip={frames_per_clip} for {total} frames at {rate} fps."
             )
         plan = []
-        for start in clip_starts(num_frames / rate, num_clips, clip_duration):
-            first = min(math.ceil(rate * start), num_frames - 1)
-            last = max(min(math.ceil(rate * (start + clip_duration)), num_frames), first + 1) - 1
+        for start in clip_starts(total / rate, num_clips, clip_duration):
+            first = min(math.ceil(rate * start), total - 1)
+            last = max(min(math.ceil(rate * (start + clip_duration)), total), first + 1) - 1
             plan.append(first + torch.linspace(0, last - first, frames_per_clip).long().numpy())
         return np.stack(plan)
 

@@ -123,6 +123,26 @@ def test_branch_and_pull_request(hub, checkpoint):
     )
 
 
+def test_saving_hands_on_what_a_push_takes(hub, tmp_path):
+    model = ImageBindModel(make_config(modalities=["imu"]))
+    model.save_pretrained(tmp_path, push_to_hub=True, repo_id=NAME)
+    first = hub.files(NAME)
+    with torch.no_grad():
+        model.imu_projection.weight.zero_()
+    options = {"revision": "dev", "commit_message": "zeros", "commit_description": "all of them"}
+    model.save_pretrained(tmp_path, push_to_hub=True, repo_id=NAME, **options)
+    assert hub.files(NAME) == first, "main stays as it is"
+    shard = "model-imu.safetensors"
+    assert hub.files(NAME, "dev")[shard] == (tmp_path / shard).read_bytes() != first[shard]
+    assert hub.repositories[NAME].messages[-1] == ("dev", "zeros")
+    with pytest.raises(ValueError, match="holds other content"):
+        model.save_pretrained(tmp_path, push_to_hub=True, repo_id=NAME)
+    model.save_pretrained(tmp_path, push_to_hub=True, repo_id=NAME, overwrite=True)
+    assert hub.files(NAME)[shard] == (tmp_path / shard).read_bytes()
+    model.save_pretrained(tmp_path, push_to_hub=True, repo_id="org/tagged", tags=["motion"])
+    assert "motion" in ModelCard(hub.files("org/tagged")["README.md"].decode()).data.tags
+
+
 def test_private(hub, checkpoint, monkeypatch):
     push_folder(checkpoint, NAME, private=True)
     assert hub.repositories[NAME].private
