@@ -228,7 +228,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
             raise self._no_tower(modality)
         config = self.config.tower_configs[tower]
         if config.logit_scale_init_value is None:
-            return torch.ones(1, device=self.device, dtype=self.dtype)
+            return getattr(self, f"{tower}_projection").weight.new_ones(1)
         return getattr(self, f"{tower}_logit_scale").exp().clamp(max=config.max_logit_scale)
 
     def _no_tower(self, modality: str) -> ValueError:
@@ -372,7 +372,11 @@ class ImageBindModel(ImageBindPreTrainedModel):
             "imu": imu_values,
         }
         values |= {name: kwargs.pop(f"{name}_values", None) for name in self.config.extra_modalities}
-        embeds = {} if image_embeds is None else {"image": image_embeds.to(self.dtype)}
+        embeds = {}
+        if image_embeds is not None:
+            # Not `self.dtype`, which looks for parameters: replicas of nn.DataParallel have none.
+            projection = getattr(self, f"{next(iter(self.config.tower_configs))}_projection")
+            embeds["image"] = image_embeds.to(projection.weight.dtype)
         for modality, value in values.items():
             if value is not None and modality not in embeds:
                 embeds[modality] = self._features(modality, value, pooled_only=True, **kwargs).pooler_output
