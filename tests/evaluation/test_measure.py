@@ -216,6 +216,57 @@ def test_few_shot(model, processor, folder):
     assert results["all"]["mean"] > results["2"]["mean"] > 1 / 3
 
 
+def write_probe(rows: Dataset, folder, labels: list, feature) -> SourceConfig:
+    rows = rows.select_columns(["depth"]).add_column("label", labels, feature=feature)
+    name = f"{len(list(folder.glob('*.parquet')))}.parquet"
+    rows.to_parquet(folder / name)
+    return SourceConfig(data_files=str(folder / name))
+
+
+def test_probes_go_by_the_names_of_classes(model, processor, folder, tmp_path):
+    rows = Dataset.from_parquet(str(folder / "rows.parquet"))
+    named = [NAMES[label] for label in rows["label"]]
+    train = write_probe(rows, tmp_path, rows["label"][:], ClassLabel(names=NAMES))
+    words = write_probe(rows, tmp_path, named, Value("string"))
+    other = sorted([*NAMES, "ant"])
+    shuffled = write_probe(rows, tmp_path, [other.index(name) for name in named], ClassLabel(names=other))
+    bare = write_probe(rows, tmp_path, rows["label"][:], Value("int64"))
+
+    def accuracy(train: SourceConfig, test: SourceConfig) -> dict:
+        return Measurement({}, {"depth": FewShotConfig(train, test, shots=[2, "all"])}).run(model, processor)[
+            "few_shot"
+        ]
+
+    expected = accuracy(train, train)
+    assert accuracy(train, shuffled) == accuracy(train, words) == accuracy(bare, bare) == expected
+    # Other draws, all of the same items.
+    for learned in (words, shuffled):
+        assert accuracy(learned, train)["depth"]["all"]["mean"] == pytest.approx(expected["depth"]["all"]["mean"])
+
+
+def test_bad_probes(folder, tmp_path):
+    rows = Dataset.from_parquet(str(folder / "rows.parquet"))
+    train = write_probe(rows, tmp_path, rows["label"][:], ClassLabel(names=NAMES))
+    strange = write_probe(rows, tmp_path, ["cat"] * (ROWS - 1) + ["ox"], Value("string"))
+    bare = write_probe(rows, tmp_path, rows["label"][:], Value("int64"))
+    hidden = write_probe(rows, tmp_path, [-1] * ROWS, ClassLabel(names=NAMES))
+    unlabelled = SourceConfig(data_files=str(tmp_path / "unlabelled.parquet"))
+    rows.select_columns(["depth"]).to_parquet(tmp_path / "unlabelled.parquet")
+    for learned, tested, message in (
+        (
+            train,
+            strange,
+            r"depth: test rows are of classes \['ox'\], which no training row is of: \['cat', 'dog', 'cow'\]",
+        ),
+        (train, bare, r"test rows are of classes \[0, 1, 2\], which no training row is of"),
+        (train, hidden, "depth, test: 21 of 21 rows are of no class"),
+        (unlabelled, train, "depth, train: a probe needs a column 'label' of one class a row, it is None"),
+        (train, source(label="tags"), "depth, test: a probe needs a column 'label' of one class a row, it is List"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Measurement({}, {"depth": FewShotConfig(learned, tested)}, folder)
+
+
 @pytest.mark.parametrize(
     "config, message",
     [
