@@ -237,22 +237,13 @@ def score(
     """Compute the ImageBind score of videos and their sounds: mean cosine times 100."""
     import json
 
-    import torch
-    from transformers import AutoModel, AutoProcessor
-
-    from .evaluation.imagebind_score import imagebind_score
+    from .evaluation.command import run_score
 
     with _errors():
-        loaded = AutoModel.from_pretrained(model, modalities=["vision", "audio"]).eval()
-        if torch.accelerator.is_available():
-            loaded.to(torch.accelerator.current_accelerator())
-        result = imagebind_score(loaded, AutoProcessor.from_pretrained(model), folder, batch_size)
-    low, high = result["interval"]
-    typer.echo(f"{result['score']:.2f} (95 %: {low:.2f} to {high:.2f}) of {len(result['clips'])} clips")
-    if result["unreadable"]:
-        typer.echo(f"{len(result['unreadable'])} could not be read: {', '.join(list(result['unreadable'])[:5])}")
-    if output is not None:
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        shown, result = run_score(folder, model, batch_size)
+        typer.echo(shown)
+        if output is not None:
+            output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 @app.command()

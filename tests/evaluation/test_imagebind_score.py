@@ -90,6 +90,14 @@ def test_the_command(model, folder, tmp_path):
     )
 
 
+def test_the_command_makes_no_tower_up(folder, tmp_path):
+    model = ImageBindModel(make_config(modalities=["vision", "text"]))
+    model.save_pretrained(tmp_path)
+    ImageBindProcessor.from_config(model.config).save_pretrained(tmp_path)
+    shown = CliRunner().invoke(app, ["score", str(folder), "--model", str(tmp_path)])
+    assert shown.exit_code == 1 and "The score needs the towers ['audio'], the model" in shown.output, shown.output
+
+
 def test_bad_input(model, folder, tmp_path):
     processor = ImageBindProcessor.from_config(model.config)
     with pytest.raises(ValueError, match="There is no folder"):

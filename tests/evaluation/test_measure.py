@@ -283,6 +283,20 @@ def test_bad_test_sets(folder, config, message):
         Measurement({"depth": config}, data=folder)
 
 
+def test_a_model_without_a_tower_is_told_before_anything_is_embedded(model, processor, folder, monkeypatch):
+    monkeypatch.setattr(ImageBindModel, "forward", None)
+    lacking = ImageBindModel(make_config(modalities=["vision"]))
+    probe = FewShotConfig(source(), source())
+    for config, probes, named in (
+        (EvaluationConfig(source(), ["a {}"], modality="image"), {}, r"\['text'\]"),
+        (EvaluationConfig(source(), ["a {}"], modality="depth", against="image"), {}, r"\['depth', 'text'\]"),
+        (EvaluationConfig(source(), modality="image", against="text"), {}, r"\['text'\]"),
+        (EvaluationConfig(source(), modality="image", against="image"), {"depth": probe}, r"\['depth'\]"),
+    ):
+        with pytest.raises(ValueError, match=rf"The model has no tower for {named}; it has \['image', 'video'\]"):
+            Measurement({"image": config}, probes, folder).run(lacking, processor)
+
+
 def test_the_command(model, processor, folder, tmp_path):
     model.save_pretrained(tmp_path / "model")
     processor.save_pretrained(tmp_path / "model")

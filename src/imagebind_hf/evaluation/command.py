@@ -1,17 +1,19 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command `imagebind-hf evaluate`."""
+"""The commands `imagebind-hf evaluate` and `imagebind-hf score`."""
 
 import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
-from transformers import AutoModel, AutoProcessor
+from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from .config import Benchmark, load_benchmark
+from .imagebind_score import imagebind_score
 from .measure import Measurement, format_results, model_index
 
 
@@ -71,9 +73,7 @@ def run_benchmark(
         for source in [*sources, *(each for probe in found.few_shot.values() for each in (probe.train, probe.test))]:
             source.dataset, source.data_files, source.data_dir = dataset, None, None
     measurement = Measurement(found.evaluation, found.few_shot, data)
-    if device is None:
-        device = str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"
-    loaded = AutoModel.from_pretrained(model, dtype=dtype).eval().to(device)
+    loaded = AutoModel.from_pretrained(model, dtype=dtype).eval().to(device or _accelerator())
     results = measurement.run(loaded, AutoProcessor.from_pretrained(model), batch_size)
     if output is not None:
         entries = [vars(entry) for entry in model_index(results, benchmark)]
@@ -87,3 +87,36 @@ def run_benchmark(
         }
         Path(output).write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
     return f"{found.title}\n{format_results(results, found.paper, found.reference)}"
+
+
+def run_score(folder: str | Path, model: str, batch_size: int = 4) -> tuple[str, dict[str, Any]]:
+    """Compute the ImageBind score of a folder, with only the towers that it takes.
+
+    Args:
+        folder: Folder of videos, with sounds of their names or with their own.
+        model: Folder or Hub id.
+        batch_size: Clips that are computed together.
+
+    Returns:
+        What to print, and what [`imagebind_score`] returned.
+
+    Raises:
+        ValueError: If the model lacks a tower, or no clip can be read.
+    """
+    wanted = ["vision", "audio"]
+    towers = list(AutoConfig.from_pretrained(model).tower_configs)
+    lacking = [name for name in wanted if name not in towers]
+    # To be told now: asked for a tower that the checkpoint lacks, `from_pretrained` would make one up.
+    if lacking:
+        raise ValueError(f"The score needs the towers {lacking}, the model {model!r} has {towers}.")
+    loaded = AutoModel.from_pretrained(model, modalities=wanted).eval().to(_accelerator())
+    result = imagebind_score(loaded, AutoProcessor.from_pretrained(model), folder, batch_size)
+    low, high = result["interval"]
+    lines = [f"{result['score']:.2f} (95 %: {low:.2f} to {high:.2f}) of {len(result['clips'])} clips"]
+    if result["unreadable"]:
+        lines.append(f"{len(result['unreadable'])} could not be read: {', '.join(list(result['unreadable'])[:5])}")
+    return "\n".join(lines), result
+
+
+def _accelerator() -> str:
+    return str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"

@@ -26,7 +26,7 @@ def load_test_set(config: EvaluationConfig, name: str, data: str | Path | None =
     weights = modality_weights(config, name)
     # The source names one column; further ones are there under their own names.
     rows = _on_disk(load_source(config.source, next(iter(weights)), data))
-    wanted = [*weights, *([config.against] if config.against else []), *([config.folds] if config.folds else [])]
+    wanted = [*columns_of(config, name), *([config.folds] if config.folds else [])]
     missing = [column for column in wanted if column not in rows.column_names]
     if missing:
         raise ValueError(f"{name}: no columns {missing}, the data set has {rows.column_names}.")
@@ -73,6 +73,11 @@ def modality_weights(config: EvaluationConfig, name: str) -> dict[str, float]:
     """Return the modalities of a test set with their weights."""
     modality = config.modality or name
     return dict(modality) if isinstance(modality, Mapping) else {modality: 1.0}
+
+
+def columns_of(config: EvaluationConfig, name: str) -> list[str]:
+    """Return the modalities of a test set whose columns are embedded."""
+    return [*modality_weights(config, name), *([config.against] if config.against else [])]
 
 
 def class_names(rows: Dataset) -> list[Any]:

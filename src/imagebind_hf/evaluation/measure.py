@@ -20,7 +20,7 @@ from .bootstrap import bootstrap_interval
 from .config import EvaluationConfig, FewShotConfig, load_templates
 from .embed import embed_dataset_cached, embed_texts
 from .linear_probe import few_shot_accuracy
-from .loading import class_names, class_numbers, load_probe, load_test_set, modality_weights
+from .loading import class_names, class_numbers, columns_of, load_probe, load_test_set, modality_weights
 from .retrieval import recalls, retrieval_by_class, target_ranks
 from .zero_shot import class_scores, mean_average_precision, top_k_hits
 
@@ -57,11 +57,23 @@ class Measurement:
             `retrieval`: row by row within test sets that say so, and by class between every two test sets of
             different modalities, over the classes that both have; `few_shot`, by probe and number of items;
             `unreadable`, by test set: items that were left out, with the reason, by row.
+
+        Raises:
+            ValueError: If the model lacks a tower for what is measured, or no item of a column can be read.
         """
+        needed = [
+            modality
+            for name, config in self.evaluation.items()
+            for modality in [*columns_of(config, name), *(["text"] if config.templates else [])]
+        ]
+        needed += [config.modality or name for name, config in self.few_shot.items()]
+        lacking = [modality for modality in dict.fromkeys(needed) if modality not in model.inputs]
+        if lacking:
+            raise ValueError(f"The model has no tower for {lacking}; it has {list(model.inputs)}.")
         results: dict[str, Any] = {"zero_shot": {}, "retrieval": {}, "few_shot": {}, "unreadable": {}}
         embeds, classes = {}, {}
         for name, config in self.evaluation.items():
-            wanted = [*modality_weights(config, name), *([config.against] if config.against else [])]
+            wanted = columns_of(config, name)
             rows, sides, unreadable = _embed(model, processor, self.rows[name], wanted, batch_size)
             if unreadable:
                 results["unreadable"][name] = unreadable
