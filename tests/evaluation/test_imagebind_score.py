@@ -75,6 +75,19 @@ def test_score(model, folder):
     assert "no sound" in result["unreadable"][str(folder / "silent.mkv")]
 
 
+def test_pairs_of_one_video_all_count(model, folder):
+    processor = ImageBindProcessor.from_config(model.config)
+    video, sounds = str(folder / "own.mkv"), [tone(300), tone(900), tone(2000)]
+    alone = [imagebind_score(model, processor, [(video, sound)], progress=False)["clips"][video] for sound in sounds]
+    pairs = [(video, sound) for sound in sounds] + [(folder / "beside.mkv", tone(500)), (video, tone(1)[:0])]
+    result = imagebind_score(model, processor, pairs, batch_size=2, progress=False)
+    assert list(result["clips"]) == [f"{video} #0", f"{video} #1", f"{video} #2", str(folder / "beside.mkv")]
+    assert list(result["unreadable"]) == [f"{video} #4"]
+    scores = list(result["clips"].values())
+    assert scores[:3] == pytest.approx(alone, abs=1e-3) and result["score"] == pytest.approx(np.mean(scores))
+    assert len(set(scores)) == 4 and result["interval"][0] < result["score"] < result["interval"][1]
+
+
 def test_the_track_of_a_video(folder):
     track = read_track(folder / "own.mkv")
     assert track["sampling_rate"] == RATE
