@@ -1,5 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
+import json
 from pathlib import Path
 
 import numpy as np
@@ -94,13 +95,24 @@ def test_the_track_of_a_video(folder):
     np.testing.assert_allclose(track["array"][0], tone(300), atol=1e-6)
 
 
-def test_the_command(model, folder, tmp_path):
+def test_the_command(model, folder, tmp_path, monkeypatch):
     model.save_pretrained(tmp_path)
     ImageBindProcessor.from_config(model.config).save_pretrained(tmp_path)
-    shown = CliRunner().invoke(app, ["score", str(folder), "--model", str(tmp_path)])
+    arguments = ["score", str(folder), "--model", str(tmp_path), "--output", str(tmp_path / "scores.json")]
+    shown = CliRunner().invoke(app, arguments)
     assert shown.exit_code == 0 and "of 2 clips" in shown.output and "2 could not be read" in shown.output, (
         shown.output
     )
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert len(scores["clips"]) == 2 and f"{scores['score']:.2f} (95 %" in shown.output
+
+    def fail(file: Path, text: str) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("imagebind_hf.cli.replace_text", fail)
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 1 and "Error: No space left on device" in shown.output
+    assert f"{scores['score']:.2f} (95 %" in shown.output, "what was computed is not lost"
 
 
 def test_the_command_makes_no_tower_up(folder, tmp_path):
