@@ -13,7 +13,7 @@ from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.cli import app
 from imagebind_hf.datasets.sources import SourceConfig
-from imagebind_hf.evaluation import Measurement, model_index
+from imagebind_hf.evaluation import Measurement, format_results, model_index
 from imagebind_hf.evaluation.config import EvaluationConfig, FewShotConfig
 
 NAMES = ["cat", "dog", "cow"]
@@ -281,6 +281,19 @@ def test_bad_probes(folder, tmp_path):
 def test_bad_test_sets(folder, config, message):
     with pytest.raises(ValueError, match=message):
         Measurement({"depth": config}, data=folder)
+
+
+def test_retrieval_shows_its_interval(model, processor, folder):
+    probe = FewShotConfig(source(), source(), shots=[1])
+    sets = {name: EvaluationConfig(source(), ["a {}"], against="text") for name in ("depth", "image")}
+    results = Measurement(sets, {"depth": probe}, folder).run(model, processor)
+    shown = format_results(results).splitlines()
+    assert set(results["retrieval"]) >= {"depth to image", "depth: depth to text"}
+    for name, entry in results["retrieval"].items():
+        low, high = entry["interval"]
+        assert low <= entry["recall@1"] <= high
+        (line,) = [line for line in shown if line.startswith(f"  {name} ")]
+        assert f"{entry['chance']:.1%}   {low:.1%} to {high:.1%}" in line
 
 
 def test_a_model_without_a_tower_is_told_before_anything_is_embedded(model, processor, folder, monkeypatch):

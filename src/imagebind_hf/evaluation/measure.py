@@ -227,16 +227,16 @@ def format_results(
         line = f"  {name:<24}{value:>8.1%}{entry['chance']:>12.1%}{entry['rows']:>8}"
         lines.append(line + _span(entry["interval"]) + ("" if "accuracy" in entry else ", mean average precision"))
     if results["retrieval"]:
-        lines.append("Retrieval, recall@1" + " " * 21 + "chance")
+        lines.append("Retrieval, recall@1" + " " * 21 + "chance   95 % interval")
     for name, entry in results["retrieval"].items():
-        line = f"  {name:<24}{entry['recall@1']:>8.1%}{entry['chance']:>12.1%}"
+        line = f"  {name:<24}{entry['recall@1']:>8.1%}{entry['chance']:>12.1%}" + _span(entry["interval"])
         if "median_rank" in entry:
-            line += f"   @5 {entry['recall@5']:.1%}, @10 {entry['recall@10']:.1%}, median {entry['median_rank']:g}"
+            line += f", @5 {entry['recall@5']:.1%}, @10 {entry['recall@10']:.1%}, median {entry['median_rank']:g}"
         lines.append(line)
     for name, entries in results["unreadable"].items():
         lines.append(f"{name}: {len(entries)} rows could not be read and are left out")
     if results["few_shot"]:
-        lines.append("Linear probe, items a class" + " " * 9 + "accuracy")
+        lines.append("Linear probe, items a class" + " " * 9 + "accuracy ± deviation of the draws")
     for name, entries in results["few_shot"].items():
         for shots, entry in entries.items():
             lines.append(f"  {name + ', ' + str(shots):<30}{entry['mean']:>8.1%} ± {entry['std']:.1%}")
