@@ -45,10 +45,42 @@ def test_print_config():
         (["train", "digits", "--data", "nowhere"], "say where: --data"),
         (["convert", "none.pth", "out"], "Error: There is no checkpoint 'none.pth'"),
         (["convert", "--to-original", "nowhere", "out.pth"], "Error: "),
+        (["evaluate", "digits", "--model", "m", "--output", "nowhere/x.json"], "expected a file in a folder that is"),
+        (["evaluate", "digits", "--model", "m", "--batch-size", "0"], "--batch-size is 0, expected at least 1."),
+        (["evaluate", __file__, "--model", "m"], "test_cli.py' is no valid YAML: "),
+        (
+            ["score", ".", "--model", "m", "--output", "nowhere/x.json"],
+            "--output is 'nowhere/x.json', expected a file",
+        ),
+        (["score", ".", "--model", "m", "--output", "."], "--output is '.', expected a file"),
+        (["score", ".", "--model", "m", "--batch-size", "0"], "--batch-size is 0, expected at least 1."),
     ],
 )
 def test_bad_input_is_a_message(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run(*arguments)
-    assert result.exit_code == 1 and message in result.output and "Traceback" not in result.output
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
+    assert message in result.output and "Traceback" not in result.output
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["embed", "pictures", "--output", "vectors", "--model", "m"],
+        ["index", "pictures", "--store", "store", "--model", "m"],
+        ["evaluate", "digits", "--model", "m"],
+        ["search", "--store", "store", "--text", "a dog"],
+    ],
+)
+def test_devices_and_types_are_checked_first(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for device in ("cuda:99", "gpu", "meta"):
+        result = run(*arguments, "--device", device)
+        assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
+        assert f"Error: --device is '{device}', on which nothing can be computed here: " in result.output
+    if arguments[0] != "search":
+        result = run(*arguments, "--dtype", "float17")
+        assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
+        assert "Error: --dtype is 'float17', expected one of auto, float32, bfloat16, float16." in result.output
     assert not list(tmp_path.iterdir())

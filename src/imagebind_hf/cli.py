@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: `imagebind-hf`, with a command for each thing to do."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from .atomic import replace_text
+from .options import check_options
 
 app = typer.Typer(
     help="ImageBind as a native Hugging Face model.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -22,6 +26,13 @@ def _errors() -> Iterator[None]:
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
         typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error
+
+
+def _report(shown: str, results: dict[str, Any], output: Path | None) -> None:
+    """Print results, and then write them: what was computed is seen even if the disk is full."""
+    typer.echo(shown)
+    if output is not None:
+        replace_text(output, json.dumps(results, indent=2, default=str) + "\n")
 
 
 @app.command()
@@ -113,6 +124,8 @@ def embed(
             raise ValueError(f"--engine is {engine!r}, expected 'local' or 'ray'.")
         if column is not None and modality is None:
             raise ValueError("--column needs --modality: what is in it?")
+        # With Ray, it is the cluster's.
+        check_options(None if engine == "ray" else device, dtype, batch_size)
         items = find_items(inputs, modality, None if column is None else {modality: column})
         # Every process of `accelerate launch` takes its share, on its own device.
         state = PartialState(cpu=device == "cpu" or not torch.accelerator.is_available())
@@ -157,6 +170,7 @@ def index(
     with _errors():
         from .search.command import run_index
 
+        check_options(device, dtype, batch_size)
         options = {"batch_size": batch_size, "num_workers": workers, "device": device, "dtype": dtype}
         arguments = (store, inputs or (), model, modality, column, remove or (), prune, approximate, part_size)
         for line in run_index(*arguments, **options):
@@ -186,6 +200,7 @@ def search(
     with _errors():
         from .search.command import run_search, weigh
 
+        check_options(device)
         given = {"text": text, "image": image, "video": video, "audio": audio, "depth": depth, "thermal": thermal}
         parts = weigh({**given, "imu": imu, "minus-text": minus_text}, weight or [])
         for line in run_search(store, parts, model, k, only, exact, html, device):
@@ -224,7 +239,9 @@ def evaluate(
     from .evaluation.command import run_benchmark
 
     with _errors():
-        typer.echo(run_benchmark(benchmark, model, data, dataset, output, batch_size, device, dtype, overrides))
+        check_options(device, dtype, batch_size, output)
+        shown, results = run_benchmark(benchmark, model, data, dataset, batch_size, device, dtype, overrides)
+        _report(shown, results, output)
 
 
 @app.command()
@@ -235,24 +252,12 @@ def score(
     batch_size: Annotated[int, typer.Option(help="Clips that are computed together.")] = 4,
 ) -> None:
     """Compute the ImageBind score of videos and their sounds: mean cosine times 100."""
-    import json
-
-    import torch
-    from transformers import AutoModel, AutoProcessor
-
-    from .evaluation.imagebind_score import imagebind_score
+    from .evaluation.command import run_score
 
     with _errors():
-        loaded = AutoModel.from_pretrained(model, modalities=["vision", "audio"]).eval()
-        if torch.accelerator.is_available():
-            loaded.to(torch.accelerator.current_accelerator())
-        result = imagebind_score(loaded, AutoProcessor.from_pretrained(model), folder, batch_size)
-    low, high = result["interval"]
-    typer.echo(f"{result['score']:.2f} (95 %: {low:.2f} to {high:.2f}) of {len(result['clips'])} clips")
-    if result["unreadable"]:
-        typer.echo(f"{len(result['unreadable'])} could not be read: {', '.join(list(result['unreadable'])[:5])}")
-    if output is not None:
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        check_options(batch_size=batch_size, output=output)
+        shown, result = run_score(folder, model, batch_size)
+        _report(shown, result, output)
 
 
 @app.command()

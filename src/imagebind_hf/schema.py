@@ -39,16 +39,28 @@ def load_settings(
             hint = f" Near ones: {near}." if near else ""
             raise ValueError(f"There is no {what} {str(path)!r}: give a file, or one of {sorted(known)}.{hint}")
         file = known[str(path)]
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-        for item in overrides or []:
-            key, equals, value = item.partition("=")
-            if not equals:
-                raise ValueError(f"An override: expected key=value, got {item!r}.")
+    values = read_yaml(file)
+    for item in overrides or []:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise ValueError(f"An override: expected key=value, got {item!r}.")
+        try:
             _override(values, key, yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{str(path)!r} or an override is no valid YAML: {error}") from error
+        except yaml.YAMLError as error:
+            raise ValueError(f"An override of {key!r} is no valid YAML: {error}") from error
     return build(kind, values, str(path))
+
+
+def read_yaml(file: Path | Traversable) -> Any:
+    """Read a YAML file into plain values.
+
+    Raises:
+        ValueError: If it is no valid YAML, or no text.
+    """
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{str(file)!r} is no valid YAML: {error}") from error
 
 
 def build(kind: Any, values: Any, where: str) -> Any:

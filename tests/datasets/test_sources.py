@@ -55,6 +55,17 @@ def test_classes_of_class_labels(folder):
         select_classes(rows.rename_column("label", "kind"), ["cat"])
 
 
+def test_classes_of_names(folder, caplog):
+    rows = Dataset.from_dict({"label": ["cat", "dog", None, "dog"]})
+    with pytest.raises(ValueError, match=r"No row is of class 'dgo', but there are rows of \['dog'\]"):
+        select_classes(rows, ["dgo", "cat"])
+    kept = select_classes(rows, ["lion", "dog", "cat"])
+    assert kept["label"][:] == [2, 1, 1] and kept.features["label"].names == ["lion", "dog", "cat"]
+    assert "No row is of the classes ['lion']." in caplog.text
+    numbers = Dataset.from_dict({"label": [3, 1, 2, 1]})
+    assert select_classes(numbers, {1: "one", 3: "three"})["label"][:] == [1, 0, 0]
+
+
 def test_folders(folder):
     for name in ("a", "b"):
         (folder / "tree" / name).mkdir(parents=True)

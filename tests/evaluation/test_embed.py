@@ -4,6 +4,7 @@
 
 import errno
 import io
+import os
 
 import datasets
 import numpy as np
@@ -14,6 +15,7 @@ from datasets import Audio, ClassLabel, Dataset, Features, Image, List, Value, V
 from datasets.arrow_writer import ArrowWriter
 from PIL import Image as PILImage
 
+import imagebind_hf.media
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.datasets.sources import SourceConfig
@@ -155,6 +157,49 @@ def test_media_are_decoded_by_the_processor(model, processor, tmp_path, modality
     torch.testing.assert_close(embeds[[0, 1, 3]], embed_dataset(model, processor, good, modality, progress=False))
     with pytest.raises(ValueError, match=r"None of 1 items of .* can be read; the first: "):
         embed_dataset_cached(model, processor, rows.select([2]), modality)
+
+
+@pytest.mark.parametrize("feature", [Value("string"), Image(), STORED])
+def test_files_that_rows_name_may_change(model, processor, calls, tmp_path, feature):
+    files = [tmp_path / f"{number}.png" for number in range(4)]
+
+    def rows() -> Dataset:
+        named = [str(file) if feature == Value("string") else {"bytes": None, "path": str(file)} for file in files]
+        features = Features({"image": Value("string") if feature == Value("string") else STORED})
+        return Dataset.from_dict({"image": named}, features=features).cast_column("image", feature)
+
+    files[0].write_bytes(picture(0))
+    assert list(embed_dataset_cached(model, processor, rows(), "image")[1]) == [1, 2, 3]
+    for number, file in enumerate(files):
+        file.write_bytes(picture(number))
+    first, unreadable = embed_dataset_cached(model, processor, rows(), "image")
+    assert not unreadable
+    torch.testing.assert_close(first, embed_dataset(model, processor, rows(), "image", progress=False))
+    calls.clear()
+    assert torch.equal(embed_dataset_cached(model, processor, rows(), "image")[0], first) and not calls
+    os.utime(files[0], ns=(0, 0))
+    files[2].write_bytes(picture(5))
+    other, _ = embed_dataset_cached(model, processor, rows(), "image")
+    torch.testing.assert_close(other[[0, 1, 3]], first[[0, 1, 3]])
+    assert not torch.equal(other[2], first[2])
+
+
+def test_what_could_not_be_read_is_tried_again(model, processor, calls, monkeypatch):
+    rows = Dataset.from_dict({"image": [{"bytes": picture(row), "path": None} for row in range(4)]})
+    load = imagebind_hf.media.load_image
+
+    def fail(item):
+        if item["bytes"] == picture(2):
+            raise ValueError("no decoder")
+        return load(item)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("imagebind_hf.image_processing_imagebind.load_image", fail)
+        assert embed_dataset_cached(model, processor, rows, "image")[1] == {2: "Item 0 of 1: no decoder"}
+    calls.clear()
+    embeds, unreadable = embed_dataset_cached(model, processor, rows, "image")
+    assert not unreadable and calls == [1], "only this one"
+    torch.testing.assert_close(embeds, embed_dataset(model, processor, rows, "image", progress=False))
 
 
 def measure(model, processor, folder, rows: dict, features: dict, **config) -> dict:

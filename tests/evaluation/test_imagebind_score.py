@@ -1,5 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
+import json
 from pathlib import Path
 
 import numpy as np
@@ -75,19 +76,51 @@ def test_score(model, folder):
     assert "no sound" in result["unreadable"][str(folder / "silent.mkv")]
 
 
+def test_pairs_of_one_video_all_count(model, folder):
+    processor = ImageBindProcessor.from_config(model.config)
+    video, sounds = str(folder / "own.mkv"), [tone(300), tone(900), tone(2000)]
+    alone = [imagebind_score(model, processor, [(video, sound)], progress=False)["clips"][video] for sound in sounds]
+    pairs = [(video, sound) for sound in sounds] + [(folder / "beside.mkv", tone(500)), (video, tone(1)[:0])]
+    result = imagebind_score(model, processor, pairs, batch_size=2, progress=False)
+    assert list(result["clips"]) == [f"{video} #0", f"{video} #1", f"{video} #2", str(folder / "beside.mkv")]
+    assert list(result["unreadable"]) == [f"{video} #4"]
+    scores = list(result["clips"].values())
+    assert scores[:3] == pytest.approx(alone, abs=1e-3) and result["score"] == pytest.approx(np.mean(scores))
+    assert len(set(scores)) == 4 and result["interval"][0] < result["score"] < result["interval"][1]
+
+
 def test_the_track_of_a_video(folder):
     track = read_track(folder / "own.mkv")
     assert track["sampling_rate"] == RATE
     np.testing.assert_allclose(track["array"][0], tone(300), atol=1e-6)
 
 
-def test_the_command(model, folder, tmp_path):
+def test_the_command(model, folder, tmp_path, monkeypatch):
     model.save_pretrained(tmp_path)
     ImageBindProcessor.from_config(model.config).save_pretrained(tmp_path)
-    shown = CliRunner().invoke(app, ["score", str(folder), "--model", str(tmp_path)])
+    arguments = ["score", str(folder), "--model", str(tmp_path), "--output", str(tmp_path / "scores.json")]
+    shown = CliRunner().invoke(app, arguments)
     assert shown.exit_code == 0 and "of 2 clips" in shown.output and "2 could not be read" in shown.output, (
         shown.output
     )
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert len(scores["clips"]) == 2 and f"{scores['score']:.2f} (95 %" in shown.output
+
+    def fail(file: Path, text: str) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("imagebind_hf.cli.replace_text", fail)
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 1 and "Error: No space left on device" in shown.output
+    assert f"{scores['score']:.2f} (95 %" in shown.output, "what was computed is not lost"
+
+
+def test_the_command_makes_no_tower_up(folder, tmp_path):
+    model = ImageBindModel(make_config(modalities=["vision", "text"]))
+    model.save_pretrained(tmp_path)
+    ImageBindProcessor.from_config(model.config).save_pretrained(tmp_path)
+    shown = CliRunner().invoke(app, ["score", str(folder), "--model", str(tmp_path)])
+    assert shown.exit_code == 1 and "The score needs the towers ['audio'], the model" in shown.output, shown.output
 
 
 def test_bad_input(model, folder, tmp_path):

@@ -13,7 +13,7 @@ from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.cli import app
 from imagebind_hf.datasets.sources import SourceConfig
-from imagebind_hf.evaluation import Measurement, model_index
+from imagebind_hf.evaluation import Measurement, format_results, model_index
 from imagebind_hf.evaluation.config import EvaluationConfig, FewShotConfig
 
 NAMES = ["cat", "dog", "cow"]
@@ -216,6 +216,57 @@ def test_few_shot(model, processor, folder):
     assert results["all"]["mean"] > results["2"]["mean"] > 1 / 3
 
 
+def write_probe(rows: Dataset, folder, labels: list, feature) -> SourceConfig:
+    rows = rows.select_columns(["depth"]).add_column("label", labels, feature=feature)
+    name = f"{len(list(folder.glob('*.parquet')))}.parquet"
+    rows.to_parquet(folder / name)
+    return SourceConfig(data_files=str(folder / name))
+
+
+def test_probes_go_by_the_names_of_classes(model, processor, folder, tmp_path):
+    rows = Dataset.from_parquet(str(folder / "rows.parquet"))
+    named = [NAMES[label] for label in rows["label"]]
+    train = write_probe(rows, tmp_path, rows["label"][:], ClassLabel(names=NAMES))
+    words = write_probe(rows, tmp_path, named, Value("string"))
+    other = sorted([*NAMES, "ant"])
+    shuffled = write_probe(rows, tmp_path, [other.index(name) for name in named], ClassLabel(names=other))
+    bare = write_probe(rows, tmp_path, rows["label"][:], Value("int64"))
+
+    def accuracy(train: SourceConfig, test: SourceConfig) -> dict:
+        return Measurement({}, {"depth": FewShotConfig(train, test, shots=[2, "all"])}).run(model, processor)[
+            "few_shot"
+        ]
+
+    expected = accuracy(train, train)
+    assert accuracy(train, shuffled) == accuracy(train, words) == accuracy(bare, bare) == expected
+    # Other draws, all of the same items.
+    for learned in (words, shuffled):
+        assert accuracy(learned, train)["depth"]["all"]["mean"] == pytest.approx(expected["depth"]["all"]["mean"])
+
+
+def test_bad_probes(folder, tmp_path):
+    rows = Dataset.from_parquet(str(folder / "rows.parquet"))
+    train = write_probe(rows, tmp_path, rows["label"][:], ClassLabel(names=NAMES))
+    strange = write_probe(rows, tmp_path, ["cat"] * (ROWS - 1) + ["ox"], Value("string"))
+    bare = write_probe(rows, tmp_path, rows["label"][:], Value("int64"))
+    hidden = write_probe(rows, tmp_path, [-1] * ROWS, ClassLabel(names=NAMES))
+    unlabelled = SourceConfig(data_files=str(tmp_path / "unlabelled.parquet"))
+    rows.select_columns(["depth"]).to_parquet(tmp_path / "unlabelled.parquet")
+    for learned, tested, message in (
+        (
+            train,
+            strange,
+            r"depth: test rows are of classes \['ox'\], which no training row is of: \['cat', 'dog', 'cow'\]",
+        ),
+        (train, bare, r"test rows are of classes \[0, 1, 2\], which no training row is of"),
+        (train, hidden, "depth, test: 21 of 21 rows are of no class"),
+        (unlabelled, train, "depth, train: a probe needs a column 'label' of one class a row, it is None"),
+        (train, source(label="tags"), "depth, test: a probe needs a column 'label' of one class a row, it is List"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Measurement({}, {"depth": FewShotConfig(learned, tested)}, folder)
+
+
 @pytest.mark.parametrize(
     "config, message",
     [
@@ -230,6 +281,33 @@ def test_few_shot(model, processor, folder):
 def test_bad_test_sets(folder, config, message):
     with pytest.raises(ValueError, match=message):
         Measurement({"depth": config}, data=folder)
+
+
+def test_retrieval_shows_its_interval(model, processor, folder):
+    probe = FewShotConfig(source(), source(), shots=[1])
+    sets = {name: EvaluationConfig(source(), ["a {}"], against="text") for name in ("depth", "image")}
+    results = Measurement(sets, {"depth": probe}, folder).run(model, processor)
+    shown = format_results(results).splitlines()
+    assert set(results["retrieval"]) >= {"depth to image", "depth: depth to text"}
+    for name, entry in results["retrieval"].items():
+        low, high = entry["interval"]
+        assert low <= entry["recall@1"] <= high
+        (line,) = [line for line in shown if line.startswith(f"  {name} ")]
+        assert f"{entry['chance']:.1%}   {low:.1%} to {high:.1%}" in line
+
+
+def test_a_model_without_a_tower_is_told_before_anything_is_embedded(model, processor, folder, monkeypatch):
+    monkeypatch.setattr(ImageBindModel, "forward", None)
+    lacking = ImageBindModel(make_config(modalities=["vision"]))
+    probe = FewShotConfig(source(), source())
+    for config, probes, named in (
+        (EvaluationConfig(source(), ["a {}"], modality="image"), {}, r"\['text'\]"),
+        (EvaluationConfig(source(), ["a {}"], modality="depth", against="image"), {}, r"\['depth', 'text'\]"),
+        (EvaluationConfig(source(), modality="image", against="text"), {}, r"\['text'\]"),
+        (EvaluationConfig(source(), modality="image", against="image"), {"depth": probe}, r"\['depth'\]"),
+    ):
+        with pytest.raises(ValueError, match=rf"The model has no tower for {named}; it has \['image', 'video'\]"):
+            Measurement({"image": config}, probes, folder).run(lacking, processor)
 
 
 def test_the_command(model, processor, folder, tmp_path):

@@ -24,6 +24,7 @@ def test_beside_a_naive_loop(seed, queries, gallery):
     result = retrieval_by_class(q, g, q_labels, g_labels)
     assert result["recall@1"] == pytest.approx(hits / queries)
     assert result["chance"] == pytest.approx(by_chance / queries)
+    assert 0 <= result["interval"][0] <= result["recall@1"] <= result["interval"][1] <= 1
 
 
 @given(queries=st.integers(1, 12), gallery=st.integers(1, 15), block=st.integers(1, 13), seed=st.integers(0, 2**16))

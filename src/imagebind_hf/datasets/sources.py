@@ -10,6 +10,7 @@ from typing import Any
 
 import datasets
 from datasets import ClassLabel, Features, Value
+from transformers.utils import logging
 
 from .audioset import load_audioset
 from .ego4d import load_ego4d
@@ -18,6 +19,8 @@ from .motion import load_motion
 from .six_digits import load_six_digits
 from .sunrgbd import load_sunrgbd
 from .wand_strokes import load_wand_strokes
+
+logger = logging.get_logger(__name__)
 
 Rows = datasets.Dataset | datasets.IterableDataset
 
@@ -127,7 +130,9 @@ def select_classes(rows: Rows, classes: Sequence[str] | Mapping[str, str]) -> Ro
         classes: The classes; `{class: new name}` to rename. Classes of one new name become one.
 
     Raises:
-        ValueError: If there is no such column or class.
+        ValueError: If there is no such column or class. Names that are no `ClassLabel` do not tell which classes there
+            are besides those of the rows: a class without rows is then a warning, and an error only where rows that
+            would be dropped are of a class of nearly its name. Nothing is known of a stream's names.
     """
     _check_column(rows, "label", "classes")
     renamed = dict(classes) if isinstance(classes, Mapping) else {name: name for name in classes}
@@ -138,6 +143,8 @@ def select_classes(rows: Rows, classes: Sequence[str] | Mapping[str, str]) -> Ro
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3)
             raise ValueError(f"There is no class {name!r}. " + (f"Near ones: {near}." if near else f"Known: {known}."))
+    if isinstance(feature, Value) and isinstance(rows, datasets.Dataset):
+        _check_names(rows.unique("label"), list(renamed))
     number = {known.index(name) if known is not None else name: names.index(new) for name, new in renamed.items()}
     rows = rows.filter(_IsIn(list(number), True), input_columns="label")
     return rows.map(
@@ -145,6 +152,18 @@ def select_classes(rows: Rows, classes: Sequence[str] | Mapping[str, str]) -> Ro
         input_columns="label",
         features=Features({**rows.features, "label": ClassLabel(names=names)}),
     )
+
+
+def _check_names(present: Sequence[Any], classes: Sequence[Any]) -> None:
+    """Tell a class that is misspelt from one that no row happens to be of."""
+    dropped = [str(name) for name in present if name is not None and name not in classes]
+    absent = [name for name in classes if name not in present]
+    for name in absent:
+        near = difflib.get_close_matches(str(name), dropped, n=3)
+        if near:
+            raise ValueError(f"No row is of class {name!r}, but there are rows of {near}, which are not in classes.")
+    if absent:
+        logger.warning(f"No row is of the classes {absent}.")
 
 
 class _IsIn:

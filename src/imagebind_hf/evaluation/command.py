@@ -1,17 +1,18 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command `imagebind-hf evaluate`."""
+"""The commands `imagebind-hf evaluate` and `imagebind-hf score`."""
 
-import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
-import yaml
-from transformers import AutoModel, AutoProcessor
+from transformers import AutoConfig, AutoModel, AutoProcessor
 
+from ..schema import read_yaml
 from .config import Benchmark, load_benchmark
+from .imagebind_score import imagebind_score
 from .measure import Measurement, format_results, model_index
 
 
@@ -19,7 +20,7 @@ def find_benchmark(name: str, overrides: Sequence[str] | None = None) -> Benchma
     """Read a benchmark, or what a recipe measures in the end.
 
     Raises:
-        ValueError: If there is neither; near names are suggested.
+        ValueError: If there is neither, where near names are suggested, or a file is no valid YAML.
     """
     from ..training.recipe import load_recipe
 
@@ -30,7 +31,8 @@ def find_benchmark(name: str, overrides: Sequence[str] | None = None) -> Benchma
     file = Path(name)
     is_recipe = name in recipes - benchmarks
     if file.is_file():
-        is_recipe = "stages" in (yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+        values = read_yaml(file)
+        is_recipe = isinstance(values, dict) and "stages" in values
     if not is_recipe:
         return load_benchmark(name, list(overrides or []))
     recipe = load_recipe(name, list(overrides or []))
@@ -43,24 +45,25 @@ def run_benchmark(
     model: str,
     data: str | Path | None = None,
     dataset: str | None = None,
-    output: str | Path | None = None,
     batch_size: int = 64,
     device: str | None = None,
     dtype: str = "auto",
     overrides: Sequence[str] | None = None,
-) -> str:
-    """Measure a model, and return what to print.
+) -> tuple[str, dict[str, Any]]:
+    """Measure a model.
 
     Args:
         benchmark: Name or file of a benchmark, or of a recipe, whose test sets are measured.
         model: Folder or Hub id.
         data: Folder that files are relative to.
         dataset: A Hub id to take instead of the benchmark's own.
-        output: JSON file for results, benchmark, model, and metadata for a model card.
         batch_size: Items that are computed together.
         device: Where to compute; an accelerator if there is one.
         dtype: The model's type.
         overrides: `a.b=value` each.
+
+    Returns:
+        What to print; and results, benchmark, model, and metadata for a model card.
 
     Raises:
         ValueError: For an unknown benchmark, missing files or columns, or a model without a tower that is asked for.
@@ -71,19 +74,47 @@ def run_benchmark(
         for source in [*sources, *(each for probe in found.few_shot.values() for each in (probe.train, probe.test))]:
             source.dataset, source.data_files, source.data_dir = dataset, None, None
     measurement = Measurement(found.evaluation, found.few_shot, data)
-    if device is None:
-        device = str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"
-    loaded = AutoModel.from_pretrained(model, dtype=dtype).eval().to(device)
+    loaded = AutoModel.from_pretrained(model, dtype=dtype).eval().to(device or _accelerator())
     results = measurement.run(loaded, AutoProcessor.from_pretrained(model), batch_size)
-    if output is not None:
-        entries = [vars(entry) for entry in model_index(results, benchmark)]
-        content = {
-            "benchmark": benchmark,
-            "model": model,
-            "paper": found.paper,
-            "reference": found.reference,
-            **results,
-            "eval_results": entries,
-        }
-        Path(output).write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-    return f"{found.title}\n{format_results(results, found.paper, found.reference)}"
+    content = {
+        "benchmark": benchmark,
+        "model": model,
+        "paper": found.paper,
+        "reference": found.reference,
+        **results,
+        "eval_results": [vars(entry) for entry in model_index(results, benchmark)],
+    }
+    return f"{found.title}\n{format_results(results, found.paper, found.reference)}", content
+
+
+def run_score(folder: str | Path, model: str, batch_size: int = 4) -> tuple[str, dict[str, Any]]:
+    """Compute the ImageBind score of a folder, with only the towers that it takes.
+
+    Args:
+        folder: Folder of videos, with sounds of their names or with their own.
+        model: Folder or Hub id.
+        batch_size: Clips that are computed together.
+
+    Returns:
+        What to print, and what [`imagebind_score`] returned.
+
+    Raises:
+        ValueError: If the model lacks a tower, or no clip can be read.
+    """
+    wanted = ["vision", "audio"]
+    towers = list(AutoConfig.from_pretrained(model).tower_configs)
+    lacking = [name for name in wanted if name not in towers]
+    # To be told now: asked for a tower that the checkpoint lacks, `from_pretrained` would make one up.
+    if lacking:
+        raise ValueError(f"The score needs the towers {lacking}, the model {model!r} has {towers}.")
+    loaded = AutoModel.from_pretrained(model, modalities=wanted).eval().to(_accelerator())
+    result = imagebind_score(loaded, AutoProcessor.from_pretrained(model), folder, batch_size)
+    low, high = result["interval"]
+    lines = [f"{result['score']:.2f} (95 %: {low:.2f} to {high:.2f}) of {len(result['clips'])} clips"]
+    if result["unreadable"]:
+        lines.append(f"{len(result['unreadable'])} could not be read: {', '.join(list(result['unreadable'])[:5])}")
+    return "\n".join(lines), result
+
+
+def _accelerator() -> str:
+    return str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"

@@ -42,6 +42,8 @@ class EvaluationConfig:
 class FewShotConfig:
     """A linear probe on embeddings, trained on few items of each class.
 
+    The classes of both sources, in the column `label`, are the same by their names, whatever their order.
+
     Args:
         train: Source of the items that are drawn from.
         test: Source of the test items.

@@ -3,6 +3,7 @@
 """Embedding of whole data sets."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,9 @@ def embed_dataset_cached(
 ) -> tuple[torch.Tensor, dict[int, str]]:
     """Embed a column of a data set, and let `datasets` keep the result on disk.
 
-    It is found again by the fingerprint of the data, the tower's weights and the processor's settings; a run that was
-    interrupted goes on from the last part that was complete.
+    It is found again by the fingerprint of the data, size and time of the files that they name, the tower's weights
+    and the processor's settings; a run that was interrupted goes on from the last part that was complete. What could
+    not be read is tried again every time.
 
     Args:
         model, processor, dataset, modality, batch_size: As for [`embed_dataset`].
@@ -86,9 +88,10 @@ def embed_dataset_cached(
             return {"embeds": np.stack([embed for embed, _ in pairs]), "why": [why for _, why in pairs]}
 
     key = [dataset._fingerprint, _digest(model, modality), repr(processor), modality, column]
+    files = _files(dataset, modality, column)
     parts = []
     for start in range(0, len(dataset), CHUNK):
-        fingerprint = Hasher.hash([*key, start, CHUNK])
+        fingerprint = Hasher.hash([*key, start, CHUNK, *map(_stamp, files[start : start + CHUNK])])
         file = None
         if not dataset.cache_files:
             # What is made of rows in memory, datasets would keep there.
@@ -106,10 +109,16 @@ def embed_dataset_cached(
         )
         parts.append(part)
     mapped = concatenate_datasets(parts)
-    unreadable = {row: why for row, why in enumerate(mapped["why"][:]) if why}
+    embeds = np.array(mapped.with_format("numpy")["embeds"][:])
+    unreadable = {}
+    for row in [row for row, why in enumerate(mapped["why"][:]) if why]:
+        # Kept from an earlier run, perhaps: by now a file may be whole, or a decoder there.
+        embeds[row], why = _try(model, processor, dataset[row : row + 1][column][0], modality, column, size)
+        if why:
+            unreadable[row] = why
     if len(unreadable) == len(dataset):
         raise ValueError(f"None of {len(dataset)} items of {modality} can be read; the first: {unreadable[0]}")
-    return torch.from_numpy(mapped.with_format("numpy")["embeds"][:]), unreadable
+    return torch.from_numpy(embeds), unreadable
 
 
 def embed_texts(
@@ -141,6 +150,27 @@ def _column(dataset: Dataset, modality: str) -> tuple[Dataset, str]:
     if isinstance(feature, (datasets.Audio, datasets.Image, datasets.Video)):
         dataset = dataset.cast_column(column, type(feature)(decode=False))
     return (dataset if column == modality else dataset.with_format("torch")), column
+
+
+def _files(dataset: Dataset, modality: str, column: str) -> list[str | None]:
+    """Return the files that items lie in, by their paths alone: no bytes are read. Empty where there are none."""
+    if modality == "text" or column != modality:
+        return []
+    # A format may still name the columns as they were.
+    dataset = dataset.with_format(None).flatten()
+    name = column if column in dataset.column_names else f"{column}.path"
+    feature = dataset.features.get(name)
+    return dataset[name][:] if isinstance(feature, Value) and feature.dtype in ("string", "large_string") else []
+
+
+def _stamp(file: str | None) -> tuple[int, int] | None:
+    """Return size and time of a file; `None` where there is none: what lies in bytes, behind an URL, or is missing."""
+    try:
+        status = os.stat(file or "")
+    # A path may be too long, or hold what no path does.
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 @torch.inference_mode()

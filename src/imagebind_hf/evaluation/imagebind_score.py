@@ -3,6 +3,7 @@
 """The ImageBind score of audio–video generation: how near a video and its sound are."""
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def imagebind_score(
         progress: Show a progress bar.
 
     Returns:
-        `score`; `interval`, of 95 % (bootstrap over clips); `clips`, scores by name; `unreadable`, reasons by name.
+        `score`; `interval`, of 95 % (bootstrap over clips); `clips`, scores by name; `unreadable`, reasons by name. A
+        name is the video's path, with the number of the pair where several pairs have that video.
 
     Raises:
         ValueError: If the model lacks a tower, or no clip can be read.
@@ -51,12 +53,12 @@ def imagebind_score(
     if lacking:
         raise ValueError(f"The score needs {lacking}, the model has {list(model.inputs)}.")
     pairs = find_clips(clips) if isinstance(clips, (str, Path)) else list(clips)
+    named = list(zip(_unique_names([video for video, _ in pairs]), pairs, strict=True))
     scores: dict[str, float] = {}
     unreadable: dict[str, str] = {}
     for start in tqdm(range(0, len(pairs), batch_size), desc="Scoring", disable=not progress):
         names, videos, sounds = [], [], []
-        for number, (video, audio) in enumerate(pairs[start : start + batch_size], start):
-            name = str(video) if isinstance(video, (str, Path)) else f"{number}: {describe(video)}"
+        for name, (video, audio) in named[start : start + batch_size]:
             try:
                 sound = read_track(video) if audio is None else audio
                 inputs = processor(videos=[video], return_tensors="pt") | processor(audio=[sound], return_tensors="pt")
@@ -105,6 +107,16 @@ def find_clips(folder: str | Path) -> list[tuple[Path, Path | None]]:
     if not clips:
         raise ValueError(f"There is no video in {str(folder)!r}.")
     return clips
+
+
+def _unique_names(videos: Sequence[Any]) -> list[str]:
+    """Name each pair by its video, and by its number where that is not enough."""
+    names = [
+        str(video) if isinstance(video, (str, Path)) else f"{number}: {describe(video)}"
+        for number, video in enumerate(videos)
+    ]
+    counts = Counter(names)
+    return [f"{name} #{number}" if counts[name] > 1 else name for number, name in enumerate(names)]
 
 
 def read_track(video: Any) -> dict[str, Any]:

@@ -3,24 +3,24 @@
 """Carrying out what a benchmark or the end of a recipe measures, and laying it out."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, IterableDataset, Value
+from datasets import Dataset, Value
 from huggingface_hub import EvalResult
 from transformers import ProcessorMixin
 from transformers.utils import logging
 
-from ..datasets.sources import load_source
 from ..modeling_imagebind import ImageBindModel
 from .arithmetic import combine_embeddings
 from .bootstrap import bootstrap_interval
 from .config import EvaluationConfig, FewShotConfig, load_templates
 from .embed import embed_dataset_cached, embed_texts
 from .linear_probe import few_shot_accuracy
+from .loading import class_names, class_numbers, columns_of, load_probe, load_test_set, modality_weights
 from .retrieval import recalls, retrieval_by_class, target_ranks
 from .zero_shot import class_scores, mean_average_precision, top_k_hits
 
@@ -46,13 +46,8 @@ class Measurement:
         data: str | Path | None = None,
     ):
         self.evaluation, self.few_shot = dict(evaluation), dict(few_shot or {})
-        self.rows = {name: _load(config, name, data) for name, config in self.evaluation.items()}
-        self.probes = {
-            name: [
-                _on_disk(load_source(source, config.modality or name, data)) for source in (config.train, config.test)
-            ]
-            for name, config in self.few_shot.items()
-        }
+        self.rows = {name: load_test_set(config, name, data) for name, config in self.evaluation.items()}
+        self.probes = {name: load_probe(config, name, data) for name, config in self.few_shot.items()}
 
     def run(self, model: ImageBindModel, processor: ProcessorMixin, batch_size: int = 64) -> dict[str, Any]:
         """Measure a model, in evaluation mode. Embeddings are kept on disk: a second run is quick.
@@ -62,17 +57,29 @@ class Measurement:
             `retrieval`: row by row within test sets that say so, and by class between every two test sets of
             different modalities, over the classes that both have; `few_shot`, by probe and number of items;
             `unreadable`, by test set: items that were left out, with the reason, by row.
+
+        Raises:
+            ValueError: If the model lacks a tower for what is measured, or no item of a column can be read.
         """
+        needed = [
+            modality
+            for name, config in self.evaluation.items()
+            for modality in [*columns_of(config, name), *(["text"] if config.templates else [])]
+        ]
+        needed += [config.modality or name for name, config in self.few_shot.items()]
+        lacking = [modality for modality in dict.fromkeys(needed) if modality not in model.inputs]
+        if lacking:
+            raise ValueError(f"The model has no tower for {lacking}; it has {list(model.inputs)}.")
         results: dict[str, Any] = {"zero_shot": {}, "retrieval": {}, "few_shot": {}, "unreadable": {}}
         embeds, classes = {}, {}
         for name, config in self.evaluation.items():
-            wanted = [*_weights(config, name), *([config.against] if config.against else [])]
+            wanted = columns_of(config, name)
             rows, sides, unreadable = _embed(model, processor, self.rows[name], wanted, batch_size)
             if unreadable:
                 results["unreadable"][name] = unreadable
-            own = {modality: sides[modality] for modality in _weights(config, name)}
+            own = {modality: sides[modality] for modality in modality_weights(config, name)}
             embeds[name] = (
-                combine_embeddings(own, _weights(config, name)) if len(own) > 1 else next(iter(own.values()))
+                combine_embeddings(own, modality_weights(config, name)) if len(own) > 1 else next(iter(own.values()))
             )
             if config.templates is not None:
                 results["zero_shot"][name] = _classify(model, processor, embeds[name], rows, config)
@@ -91,71 +98,18 @@ class Measurement:
                 )
         for name, sides in self.probes.items():
             config = self.few_shot[name]
+            numbers = class_numbers(sides[0])
             values, labels = [], []
             for part, rows in zip(("train", "test"), sides, strict=True):
                 rows, vectors, unreadable = _embed(model, processor, rows, [config.modality or name], batch_size)
                 if unreadable:
                     results["unreadable"][f"{name}, {part}"] = unreadable
                 values.append(next(iter(vectors.values())))
-                labels.append(torch.tensor(rows["label"][:]))
+                labels.append(torch.tensor([numbers[label] for label in class_names(rows)]))
             results["few_shot"][name] = few_shot_accuracy(
                 values[0], labels[0], values[1], labels[1], shots=config.shots, seeds=config.seeds
             )
         return results
-
-
-def _weights(config: EvaluationConfig, name: str) -> dict[str, float]:
-    """Return the modalities of a test set with their weights."""
-    modality = config.modality or name
-    return dict(modality) if isinstance(modality, Mapping) else {modality: 1.0}
-
-
-def _on_disk(rows: Dataset | IterableDataset) -> Dataset:
-    """Write a stream to disk as it comes, where `datasets` finds it again: rows are looked at more than once."""
-    if isinstance(rows, Dataset):
-        return rows
-    return Dataset.from_generator(_iterate, rows.features, gen_kwargs={"rows": rows})
-
-
-def _iterate(rows: IterableDataset) -> Iterator[dict[str, Any]]:
-    yield from rows
-
-
-def _load(config: EvaluationConfig, name: str, data: str | Path | None) -> Dataset:
-    weights = _weights(config, name)
-    # The source names one column; further ones are there under their own names.
-    rows = _on_disk(load_source(config.source, next(iter(weights)), data))
-    wanted = [*weights, *([config.against] if config.against else []), *([config.folds] if config.folds else [])]
-    missing = [column for column in wanted if column not in rows.column_names]
-    if missing:
-        raise ValueError(f"{name}: no columns {missing}, the data set has {rows.column_names}.")
-    if config.templates is None and config.against is None:
-        raise ValueError(f"{name}: nothing to measure, give templates, or what to retrieve against.")
-    if config.templates is not None:
-        load_templates(config.templates)
-        if not config.multi_label and rows.features.get("label") == Value("string"):
-            rows = rows.class_encode_column("label")
-        feature = rows.features.get("label")
-        feature = getattr(feature, "feature", feature) if config.multi_label else feature
-        if not getattr(feature, "names", None):
-            raise ValueError(f"{name}: classification needs a column 'label' of ClassLabel, it is {feature}.")
-        _check_labels(rows["label"][:], len(feature.names), config.multi_label, name)
-    return rows
-
-
-def _check_labels(labels: Sequence[Any], classes: int, multi_label: bool, name: str) -> None:
-    """Refuse rows of no class, which ClassLabel stores as -1, and of numbers without a name."""
-    bad = [
-        row
-        for row, label in enumerate(labels)
-        if label is None
-        or any(each is None or not 0 <= each < classes for each in (label if multi_label else [label]))
-    ]
-    if bad:
-        raise ValueError(
-            f"{name}: {len(bad)} of {len(labels)} rows are of no class that has a name, row {bad[0]} for one: "
-            f"{labels[bad[0]]}. Is it the right split? `exclude` leaves rows out."
-        )
 
 
 def _embed(
@@ -240,7 +194,7 @@ def _retrieve(
     for row, numbers in enumerate(targets):
         for number in numbers:
             back[number].append(row)
-    modality = "+".join(_weights(config, name))
+    modality = "+".join(modality_weights(config, name))
     results = {}
     for way, (queries, gallery, right) in {
         f"{name}: {modality} to {config.against}": (embeds, others, targets),
@@ -273,16 +227,16 @@ def format_results(
         line = f"  {name:<24}{value:>8.1%}{entry['chance']:>12.1%}{entry['rows']:>8}"
         lines.append(line + _span(entry["interval"]) + ("" if "accuracy" in entry else ", mean average precision"))
     if results["retrieval"]:
-        lines.append("Retrieval, recall@1" + " " * 21 + "chance")
+        lines.append("Retrieval, recall@1" + " " * 21 + "chance   95 % interval")
     for name, entry in results["retrieval"].items():
-        line = f"  {name:<24}{entry['recall@1']:>8.1%}{entry['chance']:>12.1%}"
+        line = f"  {name:<24}{entry['recall@1']:>8.1%}{entry['chance']:>12.1%}" + _span(entry["interval"])
         if "median_rank" in entry:
-            line += f"   @5 {entry['recall@5']:.1%}, @10 {entry['recall@10']:.1%}, median {entry['median_rank']:g}"
+            line += f", @5 {entry['recall@5']:.1%}, @10 {entry['recall@10']:.1%}, median {entry['median_rank']:g}"
         lines.append(line)
     for name, entries in results["unreadable"].items():
         lines.append(f"{name}: {len(entries)} rows could not be read and are left out")
     if results["few_shot"]:
-        lines.append("Linear probe, items a class" + " " * 9 + "accuracy")
+        lines.append("Linear probe, items a class" + " " * 9 + "accuracy ± deviation of the draws")
     for name, entries in results["few_shot"].items():
         for shots, entry in entries.items():
             lines.append(f"  {name + ', ' + str(shots):<30}{entry['mean']:>8.1%} ± {entry['std']:.1%}")
