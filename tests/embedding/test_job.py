@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from datasets import Dataset
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -81,6 +83,26 @@ def test_vectors_are_those_of_each_item_alone(checkpoint, inputs, tmp_path, file
     torch.testing.assert_close(
         torch.from_numpy(vectors), torch.stack([expected[name] for name in ids]), atol=1e-5, rtol=0
     )
+
+
+def test_pictures_and_sounds_in_archives_and_columns_of_bytes(checkpoint, inputs, tmp_path):
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        for name in ("0.png", "0.wav", "1.wav"):
+            archive.add(inputs / name, arcname=name)
+    Dataset.from_dict({"audio": [(inputs / "0.wav").read_bytes()]}).to_parquet(tmp_path / "sounds.parquet")
+    items = find_items([tmp_path / "shard.tar", tmp_path / "sounds.parquet"])
+    result = EmbeddingJob(items, tmp_path / "out", str(checkpoint)).run(progress=False)
+    assert result.embedded == 4 and not result.unreadable
+    ids, _, vectors = load_embeddings(tmp_path / "out")
+    assert [name.rpartition("/")[2] for name in ids] == [
+        "shard.tar#0.png",
+        "shard.tar#0.wav",
+        "shard.tar#1.wav",
+        "sounds.parquet#0",
+    ]
+    expected = one_by_one(checkpoint, inputs)
+    files = [expected[str(inputs / name)] for name in ("0.png", "0.wav", "1.wav", "0.wav")]
+    torch.testing.assert_close(torch.from_numpy(vectors), torch.stack(files), atol=1e-5, rtol=0)
 
 
 def test_only_what_is_missing_is_made(checkpoint, inputs, tmp_path):
