@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from typer.testing import CliRunner
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.cli import app
-from imagebind_hf.embedding import EmbeddingJob, find_items, load_embeddings
+from imagebind_hf.embedding import EmbeddingJob, dataset_items, find_items, load_embeddings
 
 TEXTS = ["a dog", "a very long sentence about a cat that sits on a mat and looks at a dog", "rain", "the sea", "one"]
 
@@ -147,6 +148,62 @@ def test_another_job_is_refused(checkpoint, inputs, tmp_path):
         EmbeddingJob(find_items([inputs], "depth"), tmp_path / "d", str(checkpoint)).run(progress=False)
     with pytest.raises(ValueError, match="There are no parts"):
         load_embeddings(tmp_path / "d")
+
+
+def test_other_columns_and_texts_are_another_job(checkpoint, tmp_path):
+    rows = {"title": ["a dog", "a cat"], "caption": ["rain", "the sea"]}
+    file, lines = tmp_path / "rows.parquet", tmp_path / "lines.txt"
+    Dataset.from_dict(rows).to_parquet(file)
+    lines.write_text("a dog\na cat\n")
+
+    def job(inputs: Path, column: str | None = None) -> EmbeddingJob:
+        items = find_items([inputs], "text", None if column is None else {"text": column})
+        return EmbeddingJob(items, tmp_path / inputs.stem, str(checkpoint))
+
+    def job_in_memory(column: str, dataset: Dataset) -> EmbeddingJob:
+        return EmbeddingJob(dataset_items(dataset, "rows", {"text": column}), tmp_path / "memory", str(checkpoint))
+
+    job(file, "title")
+    job(lines)
+    job_in_memory("title", Dataset.from_dict(rows))
+    # Another copy is the same.
+    os.utime(file, (1, 1))
+    job(file, "title")
+    os.utime(lines, (1, 1))
+    job(lines)
+    job_in_memory("title", Dataset.from_dict(rows))
+    with pytest.raises(ValueError, match="another job .digest of the items"):
+        job(file, "caption")
+    Dataset.from_dict({**rows, "title": ["a dog that barks", "a cat"]}).to_parquet(file)
+    lines.write_text("a dog\na cow\n")
+    for inputs, column in ((file, "title"), (lines, None)):
+        with pytest.raises(ValueError, match="another job .digest of the items"):
+            job(inputs, column)
+    for column, dataset in (("caption", rows), ("title", {"title": ["a dog", "a cow"]})):
+        with pytest.raises(ValueError, match="another job .digest of the items"):
+            job_in_memory(column, Dataset.from_dict(dataset))
+
+
+def test_a_model_that_was_trained_further_is_another_job(checkpoint, inputs, tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    items, model = find_items([inputs / "texts.txt"]), tmp_path / "model"
+    shutil.copytree(checkpoint, model)
+    EmbeddingJob(items, tmp_path / "out", str(model))
+    # The same in another folder is no other one.
+    EmbeddingJob(items, tmp_path / "out", str(checkpoint))
+    adapter = get_peft_model(ImageBindModel.from_pretrained(model), LoraConfig(target_modules=["q_proj"]))
+    adapter.save_pretrained(tmp_path / "adapter")
+    ImageBindProcessor.from_pretrained(model).save_pretrained(tmp_path / "adapter")
+    job = EmbeddingJob(items, tmp_path / "adapted", str(tmp_path / "adapter"))
+    assert job.run(progress=False).embedded == 5
+    loaded = ImageBindModel.from_pretrained(model)
+    with torch.no_grad():
+        next(loaded.parameters()).add_(1)
+    loaded.save_pretrained(model)
+    for output, name in (("out", "model"), ("adapted", "adapter")):
+        with pytest.raises(ValueError, match="another job .fingerprint of the model '.*' there, '.*' now.: name"):
+            EmbeddingJob(items, tmp_path / output, str(tmp_path / name))
 
 
 def test_the_command(checkpoint, inputs, tmp_path):

@@ -161,6 +161,16 @@ def test_only_what_has_changed_is_embedded(checkpoint, inputs, tmp_path, monkeyp
     assert changed == {"a.png", "texts.txt#1", "texts.txt#2"}
 
 
+def test_another_column_replaces(checkpoint, tmp_path):
+    store, file = tmp_path / "store", tmp_path / "rows.parquet"
+    Dataset.from_dict({"title": ["a dog", "a cat"], "caption": ["rain", "the sea"]}).to_parquet(file)
+    options = ["--store", store, "--model", checkpoint, "--modality", "text", "--column"]
+    assert "2 items added" in run("index", file, *options, "title").output
+    assert "0 items added, 0 replaced, 2 unchanged" in run("index", file, *options, "title").output
+    assert "0 items added, 2 replaced, 0 unchanged" in run("index", file, *options, "caption").output
+    assert sorted(row["text"] for row in SearchIndex.open(store).rows(["text"])) == ["rain", "the sea"]
+
+
 def test_remove_and_prune(checkpoint, inputs, tmp_path, monkeypatch):
     store = tmp_path / "store"
     run("index", inputs, "--store", store, "--model", checkpoint)

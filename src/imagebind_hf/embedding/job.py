@@ -8,8 +8,8 @@ That is all there is to resuming after a kill and to dividing the work: what is 
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 
 from ..atomic import replace_file, replace_text
-from .items import Item
+from ..search.identity import ModelRecord, record_of
+from .items import Cell, Item, Row
 from .worker import ItemEmbedder
 
 MANIFEST = "job.json"
@@ -158,31 +159,53 @@ class EmbeddingJob:
         pq.write_table(table, path)
 
     def _check_manifest(self) -> None:
-        digest = hashlib.sha256()
-        for item in self.items:
-            digest.update(f"{item.id}\0{item.modality}\n".encode())
-        model = str(Path(self.model).resolve()) if Path(self.model).is_dir() else self.model
+        file = self.output / MANIFEST
+        there = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        known = ModelRecord(**there["model"]) if isinstance(there.get("model"), dict) else None
+        model = record_of(self.model, self.model_kwargs.get("revision"), known)
         job = {
             "items": len(self.items),
-            "digest": digest.hexdigest(),
-            "model": model,
-            "revision": self.model_kwargs.get("revision"),
+            "digest": _digest(self.items),
+            "fingerprint": model.fingerprint,
             "dtype": self.dtype,
             "part_size": self.part_size,
             "file_format": self.file_format,
         }
-        file = self.output / MANIFEST
-        if file.is_file():
-            known = json.loads(file.read_text(encoding="utf-8"))
-            other = {name: (known.get(name), value) for name, value in job.items() if known.get(name) != value}
+        if there:
+            other = {name: (there.get(name), value) for name, value in job.items() if there.get(name) != value}
             if other:
-                said = ", ".join(f"{name} {was!r} there, {now!r} now" for name, (was, now) in other.items())
+                names = {"digest": "digest of the items", "fingerprint": "fingerprint of the model"}
+                said = ", ".join(
+                    f"{names.get(name, name)} {was!r} there, {now!r} now" for name, (was, now) in other.items()
+                )
                 raise ValueError(f"{str(self.output)!r} holds another job ({said}): name another folder, or empty it.")
             return
         if self.output.is_dir() and any(self.output.glob("part-*")):
             raise ValueError(f"{str(self.output)!r} holds parts but no {MANIFEST}: name another folder, or empty it.")
         self.output.mkdir(parents=True, exist_ok=True)
-        replace_text(file, json.dumps(job, indent=2) + "\n")
+        replace_text(file, json.dumps({**job, "model": asdict(model)}, indent=2) + "\n")
+
+
+def _digest(items: Iterable[Item]) -> str:
+    """Tell items from others by what is known of them unread, the same for a copy of the files, whatever its time.
+
+    A file of its own counts by its path alone: one that could not be read may be repaired.
+    """
+    digest, size_of = hashlib.sha256(), lru_cache(maxsize=None)(_size)
+    for item in items:
+        # A text, or the path of a file; the place in an archive; the column of a data set.
+        source = item.source
+        if isinstance(source, Row):
+            source = source, size_of(source.path)
+        elif isinstance(source, Cell):
+            source = source.dataset._fingerprint
+        digest.update(f"{item.id}\0{item.modality}\0{source}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _size(path: str) -> int:
+    files = Path(path).rglob("*") if Path(path).is_dir() else [Path(path)]
+    return sum(file.stat().st_size for file in files)
 
 
 def load_embeddings(folder: str | Path) -> tuple[list[str], list[str], np.ndarray]:

@@ -54,7 +54,8 @@ def index_items(
 ) -> IndexResult:
     """Embed what a store does not have yet, and what has changed since.
 
-    A file has changed if its size or time has; a text, if it is another; a data set, if its fingerprint is. Every
+    A file has changed if its size or time has; a text, if it is another; a data set, if its fingerprint is, or if its
+    items are now another column. Every
     `part_size` items are one commit: that many at most are done again after a kill. What cannot be read is listed in
     the store's `unreadable.jsonl`, and tried again by the next call.
 
@@ -169,7 +170,7 @@ def _draw(item: "Item") -> bytes | None:
 
 
 class _Stamps:
-    """What tells whether an item has changed: the state of what it lies in."""
+    """What tells whether an item has changed: the state of what it lies in, and of a row its column."""
 
     def __init__(self) -> None:
         self._of_path = lru_cache(maxsize=None)(_state)
@@ -177,7 +178,10 @@ class _Stamps:
     def __call__(self, item: "Item") -> str:
         if item.modality == "text" and isinstance(item.source, str):
             return hashlib.sha256(item.source.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return self._of_path(item.path) if item.path else item.source.dataset._fingerprint
+        if not item.path:
+            return item.source.dataset._fingerprint
+        state, column = self._of_path(item.path), getattr(item.source, "column", None)
+        return state if column is None else f"{state} {column}"
 
 
 def _state(path: str) -> str:
