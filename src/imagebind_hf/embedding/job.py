@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A job of embedding, in parts: each a file that is there whole or not at all, whoever makes it, however often.
 
-That is all there is to resuming after a kill and to dividing the work: what is missing is made.
+That is all there is to resuming after a kill and to dividing the work: what is missing is made. Items that could not
+be read are missing too, and join their part when they can be.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ class JobResult:
     Args:
         embedded: Items with a vector, in the whole folder.
         unreadable: Items without, and why.
-        made: Parts made by this call.
+        made: Parts that this call made, or in which it tried again what could not be read.
     """
 
     embedded: int
@@ -95,18 +96,22 @@ class EmbeddingJob:
         """Return the file of a part."""
         return self.output / f"part-{part:05d}.{self.file_format}"
 
-    def missing_parts(self) -> list[int]:
-        """Return the parts that are not there yet."""
-        return [part for part in range(self.num_parts) if not self.path(part).is_file()]
+    def is_due(self, part: int) -> bool:
+        """Tell whether a part is not there yet, or lacks items that could not be read."""
+        return not self.path(part).is_file() or self._list_path(part).is_file()
+
+    def due_parts(self) -> list[int]:
+        """Return the parts that are due."""
+        return [part for part in range(self.num_parts) if self.is_due(part)]
 
     def run(self, rank: int = 0, world_size: int = 1, progress: bool = True) -> JobResult:
-        """Make the missing parts, or this process's share of them.
+        """Make the parts that are due, or this process's share of them.
 
         Args:
             rank, world_size: This process's number, and how many divide the work.
             progress: Show a progress bar, with items a second.
         """
-        mine = [part for part in range(rank, self.num_parts, world_size) if not self.path(part).is_file()]
+        mine = [part for part in range(rank, self.num_parts, world_size) if self.is_due(part)]
         total = sum(len(self._items(part)) for part in mine)
         with tqdm(total=total, desc="Embedding", unit="item", disable=not progress) as bar:
             for part in mine:
@@ -122,22 +127,52 @@ class EmbeddingJob:
         return JobResult(sum(len(self._items(part)) for part in present) - len(unreadable), unreadable, made)
 
     def make_part(self, part: int, advance: Any = lambda count: None) -> None:
-        """Make one part: list what cannot be read, then put the file in its place."""
+        """Make one part, or read what it lacks, and list what cannot be read.
+
+        Raises:
+            ImportError: If something takes a package that is not installed.
+        """
         items = self._items(part)
         embeds = np.zeros((len(items), self._embedder.model.config.projection_dim), np.float32)
-        kept, errors = np.zeros(len(items), bool), []
-        for numbers, vectors, failures in self._embedder(items):
-            embeds[numbers], kept[numbers] = vectors, True
-            errors += failures
+        known = self._read(part)
+        kept = np.array([item.id in known for item in items], bool)
+        for number in np.flatnonzero(kept):
+            embeds[number] = known[items[number].id]
+        lacking, errors = np.flatnonzero(~kept), []
+        advance(len(items) - len(lacking))
+        for numbers, vectors, failures in self._embedder([items[number] for number in lacking]):
+            embeds[lacking[numbers]], kept[lacking[numbers]] = vectors, True
+            errors += [(int(lacking[number]), why) for number, why in failures]
             advance(len(numbers) + len(failures))
-        listed = self.output / f"part-{part:05d}.unreadable.jsonl"
-        if errors:
-            lines = [json.dumps({"id": items[number].id, "why": why}) + "\n" for number, why in sorted(errors)]
-            replace_text(listed, "".join(lines))
-        else:
-            listed.unlink(missing_ok=True)
         rows = [item for item, is_kept in zip(items, kept, strict=True) if is_kept]
-        replace_file(self.path(part), lambda path: self._write(path, rows, embeds[kept]))
+        # Of a new part the list comes first, and of one that is there last: a kill in between leaves a list that names
+        # too much, not too little.
+        if not self.path(part).is_file():
+            self._list(part, errors)
+        if len(rows) > len(known) or not known:
+            replace_file(self.path(part), lambda path: self._write(path, rows, embeds[kept]))
+        self._list(part, errors)
+
+    def _read(self, part: int) -> dict[str, np.ndarray]:
+        """Return the vectors of a part that is there, by id."""
+        if not self.path(part).is_file():
+            return {}
+        return {
+            name: vector
+            for ids, _, vectors in _parts(self.path(part))
+            for name, vector in zip(ids, vectors, strict=True)
+        }
+
+    def _list_path(self, part: int) -> Path:
+        return self.output / f"part-{part:05d}.unreadable.jsonl"
+
+    def _list(self, part: int, errors: Sequence[tuple[int, str]]) -> None:
+        items = self._items(part)
+        lines = [json.dumps({"id": items[number].id, "why": why}) + "\n" for number, why in sorted(errors)]
+        if lines:
+            replace_text(self._list_path(part), "".join(lines))
+        else:
+            self._list_path(part).unlink(missing_ok=True)
 
     def _items(self, part: int) -> Sequence[Item]:
         return self.items[part * self.part_size : (part + 1) * self.part_size]
@@ -234,7 +269,7 @@ def _parts(file: Path) -> Iterable[tuple[list[str], list[str], np.ndarray]]:
         table = pq.read_table(file)
         vectors = table["embedding"].combine_chunks()
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
-        yield table["id"].to_pylist(), table["modality"].to_pylist(), flat.reshape(len(table), -1)
+        yield table["id"].to_pylist(), table["modality"].to_pylist(), flat.reshape(len(table), vectors.type.list_size)
         return
     with safe_open(file, "numpy") as content:
         metadata = content.metadata()
