@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 import soundfile
-from datasets import Dataset, Features, Value
+from datasets import Dataset, DatasetDict, Features, Value
 from datasets import Image as ImageFeature
 from PIL import Image
 
@@ -90,6 +90,16 @@ def test_rows_of_data_sets(tmp_path, on_disk):
         find_items([path], "audio")
 
 
+def test_saved_data_sets_in_folders(folder):
+    dataset = Dataset.from_dict({"text": ["one", "two"]})
+    dataset.save_to_disk(folder / "deep" / "rows")
+    DatasetDict(train=dataset, test=dataset.select([0])).save_to_disk(folder / "splits")
+    found = [name for name, modality in names(find_items([folder]), folder) if modality == "text"]
+    expected = ["splits/test#0", "splits/train#0", "splits/train#1"]
+    assert found == ["lines.txt#0", "lines.txt#2", "deep/rows#0", "deep/rows#1", *expected]
+    assert names(find_items([folder / "splits"]), folder) == [(name, "text") for name in expected]
+
+
 def test_bad_input(folder, tmp_path):
     with pytest.raises(ValueError, match="There is no file or folder '.*nowhere'"):
         find_items([tmp_path / "nowhere"])
@@ -100,3 +110,7 @@ def test_bad_input(folder, tmp_path):
     (tmp_path / "bad.tar").write_bytes(b"no archive")
     with pytest.raises(ValueError, match="Cannot read the archive"):
         find_items([tmp_path / "bad.tar"])
+    with tarfile.open(tmp_path / "zipped.tar", "w:gz") as archive:
+        archive.add(folder / "b.png")
+    with pytest.raises(ValueError, match="Cannot read the archive '.*zipped.tar'.*Unpack it if it is compressed"):
+        find_items([tmp_path / "zipped.tar"])

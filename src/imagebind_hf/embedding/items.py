@@ -108,7 +108,7 @@ def find_items(
 
     Args:
         inputs: Pictures, sounds, videos; text files, an item a line; tar archives (webdataset's too); parquet files
-            and folders of `Dataset.save_to_disk`; folders of all those.
+            and folders of `Dataset.save_to_disk`; folders of all those. Archives are not compressed.
         modality: The modality of pictures (`image`, `depth` or `thermal`), of columns and of members, where names do
             not tell; other files are passed over. IMU's CSV files need it: `imu`.
         columns: Column of a data set by modality; by default columns that are named as modalities.
@@ -151,8 +151,13 @@ def dataset_items(dataset: datasets.Dataset, name: str, columns: Mapping[str, st
 
 
 def _files(path: Path) -> Iterator[Path]:
-    if path.is_dir() and not (path / "dataset_info.json").is_file():
+    if path.is_dir():
         for folder, folders, names in os.walk(path):
+            if "dataset_info.json" in names:
+                # A saved data set counts as one file; those of a `DatasetDict` lie in one folder.
+                folders.clear()
+                yield Path(folder)
+                continue
             folders.sort()
             yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
     elif path.exists():
@@ -202,7 +207,8 @@ def _row_id(name: str, row: int, modality: str, columns: Mapping[str, str]) -> s
 
 def _members(path: Path, modality: str | None) -> Iterator[Item]:
     try:
-        with tarfile.open(path) as archive:
+        # Members are read where they lie, and so no compressed one will do.
+        with tarfile.open(path, "r:") as archive:
             for member in archive:
                 if not member.isfile():
                     continue
@@ -214,7 +220,7 @@ def _members(path: Path, modality: str | None) -> Iterator[Item]:
                 if found is not None:
                     yield Item(name, found, place, str(path))
     except tarfile.TarError as error:
-        raise ValueError(f"Cannot read the archive {str(path)!r}: {error}") from error
+        raise ValueError(f"Cannot read the archive {str(path)!r}: {error}. Unpack it if it is compressed.") from error
 
 
 @lru_cache
