@@ -100,6 +100,14 @@ def test_saved_data_sets_in_folders(folder):
     assert names(find_items([folder / "splits"]), folder) == [(name, "text") for name in expected]
 
 
+def test_lines_that_are_not_utf8_are_one_unreadable_item(folder):
+    (folder / "latin.txt").write_bytes("caf\xe9\n".encode("latin-1"))
+    items = {item.id: item for item in find_items([folder])}
+    assert len(items) == 6
+    with pytest.raises(ValueError, match="Cannot read the lines of '.*latin.txt' as UTF-8: .*byte 0xe9"):
+        items[str(folder / "latin.txt")].load()
+
+
 def test_bad_input(folder, tmp_path):
     with pytest.raises(ValueError, match="There is no file or folder '.*nowhere'"):
         find_items([tmp_path / "nowhere"])

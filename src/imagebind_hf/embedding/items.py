@@ -39,7 +39,7 @@ class Item:
 
     def load(self) -> Any:
         """Return what the processor reads: a path, a text, bytes, or a cell of a data set."""
-        return self.source.load() if isinstance(self.source, (Member, Row, Cell)) else self.source
+        return self.source.load() if isinstance(self.source, (Member, Row, Cell, Unreadable)) else self.source
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,17 @@ class Cell:
     def load(self) -> Any:
         """Read it; sounds and videos as they are stored."""
         return self.dataset[self.row][self.dataset.column_names[0]]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What stands for the items of a file that cannot be read as such: an item that cannot be either."""
+
+    why: str
+
+    def load(self) -> Any:
+        """Raise a ValueError that says why."""
+        raise ValueError(self.why)
 
 
 @lru_cache(maxsize=32)
@@ -173,13 +184,24 @@ def _items(path: Path, modality: str | None, columns: Mapping[str, str] | None) 
     elif suffix == ".tar":
         yield from _members(path, modality)
     elif suffix == ".txt" and modality in (None, "text"):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-            if line.strip():
-                yield Item(f"{path}#{number}", "text", line, str(path))
+        yield from _lines(path)
     else:
         found = _modality_of(path.name, modality)
         if found is not None:
             yield Item(str(path), found, str(path), str(path))
+
+
+def _lines(path: Path) -> Iterator[Item]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        yield Item(
+            str(path), "text", Unreadable(f"Cannot read the lines of {str(path)!r} as UTF-8: {error}"), str(path)
+        )
+        return
+    for number, line in enumerate(lines):
+        if line.strip():
+            yield Item(f"{path}#{number}", "text", line, str(path))
 
 
 def _rows(path: Path, modality: str | None, columns: Mapping[str, str] | None) -> Iterator[Item]:
