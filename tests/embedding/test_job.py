@@ -100,7 +100,7 @@ def test_pictures_and_sounds_in_archives_and_columns_of_bytes(checkpoint, inputs
         "shard.tar#0.png",
         "shard.tar#0.wav",
         "shard.tar#1.wav",
-        "sounds.parquet#0",
+        "sounds.parquet#0#audio",
     ]
     expected = one_by_one(checkpoint, inputs)
     files = [expected[str(inputs / name)] for name in ("0.png", "0.wav", "1.wav", "0.wav")]

@@ -26,7 +26,8 @@ class Item:
     """One thing to embed.
 
     Args:
-        id: A name that is its own among all items: a path, `file.txt#line`, `archive.tar#member`, `file.parquet#row`.
+        id: A name that is its own among all items: a path, `file.txt#line`, `archive.tar#member`,
+            `file.parquet#row#modality`.
         modality: Its modality.
         source: What [`Item.load`] reads: a path, a text, or where in a file or a data set it is.
         path: The file or folder that it lies in; empty for what lies in memory.
@@ -113,7 +114,10 @@ def _open(path: str) -> datasets.Dataset:
 
 
 def find_items(
-    inputs: Iterable[str | Path], modality: str | None = None, columns: Mapping[str, str] | None = None
+    inputs: Iterable[str | Path],
+    modality: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    allow_none: bool = False,
 ) -> list[Item]:
     """List what is in files, folders, archives and data sets, in an order that is always the same.
 
@@ -123,6 +127,7 @@ def find_items(
         modality: The modality of pictures (`image`, `depth` or `thermal`), of columns and of members, where names do
             not tell; other files are passed over. IMU's CSV files need it: `imu`.
         columns: Column of a data set by modality; by default columns that are named as modalities.
+        allow_none: Return an empty list where there is nothing.
 
     Raises:
         ValueError: If an input is not there, nothing is found, or the modality is unknown.
@@ -131,16 +136,16 @@ def find_items(
         near = difflib.get_close_matches(modality, INPUTS, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Known: {list(INPUTS)}."
         raise ValueError(f"Unknown modality {modality!r}. {hint}")
-    inputs = [Path(each) for each in inputs]
-    items = [item for each in inputs for path in _files(each) for item in _items(path, modality, columns)]
-    if not items:
+    inputs = list(inputs)
+    items = [item for path in list_files(inputs) for item in _items(path, modality, columns)]
+    if not items and not allow_none:
         what = f"of modality {modality}" if modality else "that a modality can be told of by name"
         raise ValueError(f"Found nothing {what} in {[str(each) for each in inputs]}.")
     return items
 
 
 def dataset_items(dataset: datasets.Dataset, name: str, columns: Mapping[str, str] | None = None) -> list[Item]:
-    """List the items of a data set that is open; their ids are `name#row`, or `name#row#modality` of several columns.
+    """List the items of a data set that is open; their ids are `name#row#modality`.
 
     Args:
         dataset: The data set.
@@ -155,17 +160,26 @@ def dataset_items(dataset: datasets.Dataset, name: str, columns: Mapping[str, st
         raise ValueError(f"{name}: the data set is empty.")
     chosen = {modality: _undecoded(dataset, column) for modality, column in columns.items()}
     return [
-        Item(_row_id(name, row, modality, columns), modality, Cell(rows, row))
+        Item(f"{name}#{row}#{modality}", modality, Cell(rows, row))
         for row in range(len(dataset))
         for modality, rows in chosen.items()
     ]
+
+
+def list_files(inputs: Iterable[str | Path]) -> list[Path]:
+    """List the files of files and folders, whatever is in them; a saved data set counts as one file.
+
+    Raises:
+        ValueError: If an input is not there.
+    """
+    return [path for each in inputs for path in _files(Path(each))]
 
 
 def _files(path: Path) -> Iterator[Path]:
     if path.is_dir():
         for folder, folders, names in os.walk(path):
             if "dataset_info.json" in names:
-                # A saved data set counts as one file; those of a `DatasetDict` lie in one folder.
+                # Those of a `DatasetDict` lie in one folder.
                 folders.clear()
                 yield Path(folder)
                 continue
@@ -209,7 +223,7 @@ def _rows(path: Path, modality: str | None, columns: Mapping[str, str] | None) -
     columns = _columns(rows, str(path), modality, columns)
     for row in range(len(rows)):
         for name, column in columns.items():
-            yield Item(_row_id(str(path), row, name, columns), name, Row(str(path), row, column), str(path))
+            yield Item(f"{path}#{row}#{name}", name, Row(str(path), row, column), str(path))
 
 
 def _columns(
@@ -221,10 +235,6 @@ def _columns(
     if missing or not columns:
         raise ValueError(f"{name}: no column {missing or 'named as a modality'}, there are {rows.column_names}.")
     return columns
-
-
-def _row_id(name: str, row: int, modality: str, columns: Mapping[str, str]) -> str:
-    return f"{name}#{row}" + (f"#{modality}" if len(columns) > 1 else "")
 
 
 def _members(path: Path, modality: str | None) -> Iterator[Item]:

@@ -52,7 +52,7 @@ def run_index(
     Raises:
         ValueError: If there is nothing to do, something to remove or to embed is not there, or the model is another.
     """
-    from ..embedding import find_items
+    from ..embedding import find_items, list_files
 
     if not (inputs or remove or prune_gone or approximate):
         raise ValueError("There is nothing to do: name files or folders, or --remove, --prune or --approximate.")
@@ -75,7 +75,8 @@ def run_index(
     if inputs:
         # Ids are paths, the same from wherever it is called.
         absolute = [os.path.abspath(each) for each in inputs]
-        items = find_items(absolute, modality, None if column is None else {modality: column})
+        allow_none = prune_gone and index is not None
+        items = find_items(absolute, modality, None if column is None else {modality: column}, allow_none)
 
         def load(modalities: set[str]) -> Any:
             return load_embedder(record, modalities, **embedder_kwargs)
@@ -94,7 +95,8 @@ def run_index(
         if len(result.unreadable) > SHOWN:
             lines.append(f"  … all in {store / 'unreadable.jsonl'}")
     if prune_gone:
-        lines.append(f"{prune(index, items, modality)} items removed that are no longer there")
+        files = list_files(os.path.abspath(each) for each in inputs)
+        lines.append(f"{prune(index, items, modality, files)} items removed that are no longer there")
     if approximate:
         index.build_index()
     index.tidy()

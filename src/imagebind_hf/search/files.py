@@ -92,7 +92,9 @@ def index_items(
     return result
 
 
-def prune(index: SearchIndex, items: Iterable["Item"] = (), modality: str | None = None) -> int:
+def prune(
+    index: SearchIndex, items: Iterable["Item"] = (), modality: str | None = None, files: Iterable[str | Path] = ()
+) -> int:
     """Remove items that are no longer there.
 
     Args:
@@ -100,11 +102,12 @@ def prune(index: SearchIndex, items: Iterable["Item"] = (), modality: str | None
         items: What has been found now; what lies in the same files and is not among it is removed: lines of texts,
             members, rows. Of other items it is asked whether their file is there.
         modality: The modality that was looked for; others in these files stay.
+        files: Further files that were looked into, where nothing was found, by absolute paths.
 
     Returns:
         How many were removed.
     """
-    found, scanned = set(), set()
+    found, scanned = set(), set(map(str, files))
     for item in items:
         found.add(item.id)
         scanned.add(item.path)
@@ -112,7 +115,8 @@ def prune(index: SearchIndex, items: Iterable["Item"] = (), modality: str | None
     for row in index.rows(["id", "modality", "path"]):
         if not row["path"] or row["id"] in found:
             continue
-        is_missing = row["path"] in scanned and modality in (None, row["modality"])
+        is_within = row["id"] != row["path"]
+        is_missing = is_within and row["path"] in scanned and modality in (None, row["modality"])
         if is_missing or not is_there(row["path"]):
             gone[row["modality"]].append(row["id"])
     return sum(index.remove_ids(ids, name) for name, ids in gone.items())
