@@ -269,7 +269,9 @@ def test_the_model_of_a_store(checkpoint, inputs, tmp_path):
     assert run("index", inputs, "--store", store, "--model", tmp_path / "model").exit_code == 0
     (tmp_path / "model").rename(moved)
     shown = run("search", "--store", store, "--text", "a")
-    assert shown.exit_code == 1 and "Error" in shown.output
+    assert shown.exit_code == 1 and f"The model is not in '{tmp_path / 'model'}' any more" in shown.output
+    shown = run("index", inputs, "--store", store)
+    assert shown.exit_code == 1 and "say where it is now, with --model" in shown.output
     assert run("search", "--store", store, "--text", "a", "--model", moved).exit_code == 0
     other = save_model(tmp_path / "other", 1, modalities=["vision", "text", "audio", "imu"])
     for arguments in (["search", "--text", "a"], ["index", inputs]):
@@ -308,9 +310,13 @@ def test_bad_input(checkpoint, inputs, tmp_path):
         (["--image", "none.png"], "The image of the question: "),
         (["--depth", inputs / "a.png"], "has no tower for ['depth']"),
         (["--text", "a", "-k", "0"], "k is 0"),
+        (["--text", "a", "--html", tmp_path / "none" / "page.html"], "There is no folder"),
     ):
         shown = run("search", "--store", store, *options)
         assert shown.exit_code == 1 and message in shown.output, shown.output
+    # A page that cannot be written does not cost the answer.
+    shown = run("search", "--store", store, "--text", "a dog", "--html", tmp_path)
+    assert shown.exit_code == 1 and "texts.txt#0  a dog" in shown.output and "Error" in shown.output
     index = SearchIndex.open(store)
     with pytest.raises(ValueError, match="Got weights of .'audio'., the question has .'text'."):
         index.query({"text": "a"}, {"audio": 1})

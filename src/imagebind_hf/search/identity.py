@@ -48,13 +48,15 @@ def record_of(model: str | Path, revision: str | None = None, known: ModelRecord
         known: What is known already: files of the same size and time are not read again.
 
     Raises:
-        ValueError: If a folder has no weights.
+        ValueError: If a folder has no weights, or the one that is known is not there any more.
         OSError: If there is no such model.
     """
     from transformers import AutoConfig
     from transformers.utils.peft_utils import find_adapter_config_file
 
     folder = Path(model)
+    if known is not None and known.files and str(model) == known.model and not folder.is_dir():
+        raise ValueError(f"The model is not in {known.model!r} any more: say where it is now, with --model.")
     adapter = find_adapter_config_file(str(model), revision=revision)
     if adapter is not None:
         return _record_of_adapter(model, Path(adapter))
@@ -82,8 +84,11 @@ def _record_of_adapter(model: str | Path, adapter: Path) -> ModelRecord:
     if not Path(model).is_dir():
         commit = extract_commit_hash(str(adapter), None)
         return ModelRecord(str(model), f"{commit}, {base.fingerprint}", base.dimension, commit)
-    own = _digest([adapter, *sorted(adapter.parent.glob("*.safetensors"))])
-    return ModelRecord(str(Path(model).resolve()), f"{own}, {base.fingerprint}", base.dimension)
+    names = [adapter, *sorted(adapter.parent.glob("*.safetensors"))]
+    files = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in names}
+    return ModelRecord(
+        str(Path(model).resolve()), f"{_digest(names)}, {base.fingerprint}", base.dimension, None, files
+    )
 
 
 def _digest(files: Iterable[Path]) -> str:
