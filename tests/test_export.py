@@ -66,6 +66,14 @@ def test_the_command(tmp_path):
     assert shown.exit_code == 1 and "no input for ['audio']: there are ['text', 'imu']" in shown.output
 
 
+def test_the_model_stays_as_it_is(tmp_path):
+    model = ImageBindModel(make_config(modalities=["imu"])).bfloat16().train()
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    export_onnx(model, tmp_path)
+    assert model.training and {value.dtype for value in model.parameters()} == {torch.bfloat16}
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+
+
 def test_a_file_that_differs_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("imagebind_hf.export.TOLERANCE", -1.0)
     model = ImageBindModel(make_config(modalities=["imu"])).eval()

@@ -80,7 +80,7 @@ def test_forms_of_one_sound(tmp_path):
         assert torch.equal(EXTRACTOR(form, sampling_rate=16_000, return_tensors="pt")["input_features"], expected)
     files = [str(tmp_path / "tone.flac"), tmp_path / "tone.flac", (tmp_path / "tone.flac").read_bytes()]
     files += [{"bytes": files[2], "path": None}, {"bytes": None, "path": files[0]}]
-    for form in files:
+    for form in [*files, *([each] for each in files)]:
         features = EXTRACTOR(form, return_tensors="pt")["input_features"]
         torch.testing.assert_close(features, expected, atol=0.05, rtol=0)  # 16 bits
     integers = (waveform * 32768).astype(np.int16)

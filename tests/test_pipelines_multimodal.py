@@ -145,6 +145,8 @@ def test_bad_calls(folder):
     embed = pipeline("multimodal-embedding", model=folder)
     with pytest.raises(ValueError, match="Unknown modality 'dept'. Did you mean 'depth'"):
         embed({"dept": ITEMS["depth"][0]})
+    with pytest.raises(ValueError, match="Expected a text, got a list"):
+        embed({"text": ["a dog", "a cat"]})
     for nothing in ({}, "a dog"):
         with pytest.raises(ValueError, match="Expected {modality: item}"):
             embed(nothing)

@@ -55,6 +55,8 @@ def folder(tmp_path_factory) -> Path:
     shutil.copy(FIXTURES / "video" / "clip_1p5s_10fps_120x160.mp4", folder / "index")
     (folder / "index" / "captions.txt").write_text("\n".join(CAPTIONS) + "\n")
     (folder / "index" / "README.md").write_text("passed over")
+    (folder / "index" / "other").mkdir()
+    (folder / "index" / "other" / "latin.txt").write_bytes("caf\xe9".encode("latin-1"))
     for name in ("index/broken.png", "visitor/<b>broken.png"):
         (folder / name).write_bytes(b"no picture")
     return folder
@@ -93,7 +95,8 @@ def test_only_what_the_checkpoint_has_is_offered(space):
     assert [name for _, name in page.choices] == ["image", "video", "text", "audio", "depth"]
     assert [name for _, name in page.indexed] == ["image", "video", "text", "audio", "depth"]
     assert len(page.engine.items) == 3 + 1 + 3 + 4 + 4
-    assert len(page.engine.unreadable) == 1 and "broken.png" in page.engine.unreadable[0]
+    assert len(page.engine.unreadable) == 2 and "broken.png" in page.engine.unreadable[0]
+    assert "latin.txt" in page.engine.unreadable[1]
 
 
 def test_shares_are_a_softmax(space, folder):

@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoProcessor, pipeline
 from imagebind_hf.datasets import load_six_digits
 from imagebind_hf.datasets.six_digits import CLASS_NAMES
 from imagebind_hf.datasets.six_digits_signals import IMU_RATE
-from imagebind_hf.embedding import Item, find_items
+from imagebind_hf.embedding import Item, Unreadable, find_items
 from imagebind_hf.embedding.worker import ItemEmbedder
 from imagebind_hf.pipelines import ImageBindZeroShotPipeline
 
@@ -118,7 +118,8 @@ class Engine:
             except ValueError:
                 # Nothing in it that can be embedded: a readme, an empty folder.
                 continue
-        items = [item for item in items if item.modality in self.modalities and isinstance(item.source, str)]
+        items = [item for item in items if isinstance(item.source, (str, Unreadable))]
+        items = [item for item in items if item.modality in self.modalities]
         if not items:
             raise ValueError(
                 f"There is nothing in {str(folder)!r} that the model can embed: it has {self.modalities}."

@@ -144,6 +144,8 @@ def embed(
         typer.echo(f"{result.embedded} vectors in {output}, {len(result.unreadable)} items could not be read")
         for entry in result.unreadable[:10]:
             typer.echo(f"  {entry['id']}: {entry['why']}", err=True)
+    if not result.embedded:
+        raise typer.Exit(1)
 
 
 @app.command()

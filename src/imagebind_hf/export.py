@@ -3,6 +3,7 @@
 """ONNX: each modality's way from the processor's output to its unit vector, as a file that needs no torch."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def export_onnx(
     numbers of views and clips, and the length of texts are free. The output, `embeds`, has the shape `(B, E)`.
 
     Args:
-        model: Folder or Hub id of a checkpoint, or the model.
+        model: Folder or Hub id of a checkpoint, or the model, of which a copy in float32 is exported.
         output: Folder for `<modality>.onnx` (weights of more than 2 GB go to a file beside it) and, where the model
             comes from a checkpoint, its processor.
         modalities: Which; all by default.
@@ -65,6 +66,9 @@ def export_onnx(
     if not isinstance(model, ImageBindModel):
         processor = AutoProcessor.from_pretrained(model)
         model = AutoModel.from_pretrained(model)
+    else:
+        # It stays as it is, in its type, on its device, in training.
+        model = deepcopy(model)
     model = model.float().cpu().eval()
     names = list(model.inputs) if modalities is None else list(modalities)
     unknown = [name for name in names if name not in model.inputs]

@@ -163,9 +163,9 @@ class ImageBindFeatureExtractor(SequenceFeatureExtractor):
         if is_list(raw_speech):
             if not len(raw_speech):
                 raise ValueError("Got an empty list of sounds.")
-            return (
-                [raw_speech] if np.isscalar(raw_speech[0]) and not isinstance(raw_speech[0], str) else list(raw_speech)
-            )
+            # Texts and bytes, which name a sound each, are scalars to NumPy too.
+            is_one = np.isscalar(raw_speech[0]) and not isinstance(raw_speech[0], (str, bytes))
+            return [raw_speech] if is_one else list(raw_speech)
         return [raw_speech]
 
     def _waveform(self, item: Any, sampling_rate: int | None) -> torch.Tensor:

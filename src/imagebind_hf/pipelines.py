@@ -41,6 +41,9 @@ class ImageBindPipeline(Pipeline):
                 # There is no processor for these: the value is what the model reads.
                 inputs[modality] = torch.as_tensor(value)[None]
                 continue
+            if modality == "text" and not isinstance(value, str):
+                # The processor takes lists of texts, of which all but the first would be lost.
+                raise ValueError(f"Expected a text, got a {type(value).__name__}: give a list of items, each its own.")
             argument = {processor_argument(modality): value if modality == "text" else [value]}
             inputs[modality] = self.processor(**argument, return_tensors="pt", **(processor_kwargs or {}))[name]
         # In a list, which the base class neither pads nor stacks.

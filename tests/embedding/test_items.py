@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 import soundfile
-from datasets import Dataset, Features, Value
+from datasets import Dataset, DatasetDict, Features, Value
 from datasets import Image as ImageFeature
 from PIL import Image
 
@@ -82,12 +82,31 @@ def test_rows_of_data_sets(tmp_path, on_disk):
         (f"{path.name}#0#text", "text"),
     ]
     assert len(items) == 4 and items[3].load() == "two" and items[0].load()["bytes"]
+    assert [item.id for item in find_items([path], "text")] == [items[1].id, items[3].id], "the same alone"
     photos = find_items([path], "depth", {"depth": "photo"})
-    assert [item.id.rpartition("/")[2] for item in photos] == [f"{path.name}#0", f"{path.name}#1"]
+    assert [item.id.rpartition("/")[2] for item in photos] == [f"{path.name}#{row}#depth" for row in (0, 1)]
     with pytest.raises(ValueError, match=r"no column \['picture'\], there are"):
         find_items([path], "image", {"image": "picture"})
     with pytest.raises(ValueError, match="no column named as a modality, there are"):
         find_items([path], "audio")
+
+
+def test_saved_data_sets_in_folders(folder):
+    dataset = Dataset.from_dict({"text": ["one", "two"]})
+    dataset.save_to_disk(folder / "deep" / "rows")
+    DatasetDict(train=dataset, test=dataset.select([0])).save_to_disk(folder / "splits")
+    found = [name for name, modality in names(find_items([folder]), folder) if modality == "text"]
+    expected = ["splits/test#0#text", "splits/train#0#text", "splits/train#1#text"]
+    assert found == ["lines.txt#0", "lines.txt#2", "deep/rows#0#text", "deep/rows#1#text", *expected]
+    assert names(find_items([folder / "splits"]), folder) == [(name, "text") for name in expected]
+
+
+def test_lines_that_are_not_utf8_are_one_unreadable_item(folder):
+    (folder / "latin.txt").write_bytes("caf\xe9\n".encode("latin-1"))
+    items = {item.id: item for item in find_items([folder])}
+    assert len(items) == 6
+    with pytest.raises(ValueError, match="Cannot read the lines of '.*latin.txt' as UTF-8: .*byte 0xe9"):
+        items[str(folder / "latin.txt")].load()
 
 
 def test_bad_input(folder, tmp_path):
@@ -97,6 +116,11 @@ def test_bad_input(folder, tmp_path):
         find_items([folder], "imag")
     with pytest.raises(ValueError, match="Found nothing of modality video in"):
         find_items([folder], "video")
+    assert find_items([folder], "video", allow_none=True) == []
     (tmp_path / "bad.tar").write_bytes(b"no archive")
     with pytest.raises(ValueError, match="Cannot read the archive"):
         find_items([tmp_path / "bad.tar"])
+    with tarfile.open(tmp_path / "zipped.tar", "w:gz") as archive:
+        archive.add(folder / "b.png")
+    with pytest.raises(ValueError, match="Cannot read the archive '.*zipped.tar'.*Unpack it if it is compressed"):
+        find_items([tmp_path / "zipped.tar"])

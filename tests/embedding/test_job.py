@@ -3,9 +3,11 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from importlib import resources
 from pathlib import Path
@@ -14,13 +16,15 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from datasets import Dataset
 from PIL import Image
 from typer.testing import CliRunner
 
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.cli import app
-from imagebind_hf.embedding import EmbeddingJob, find_items, load_embeddings
+from imagebind_hf.embedding import EmbeddingJob, dataset_items, find_items, load_embeddings
+from imagebind_hf.embedding.worker import ItemEmbedder
 
 TEXTS = ["a dog", "a very long sentence about a cat that sits on a mat and looks at a dog", "rain", "the sea", "one"]
 
@@ -83,18 +87,92 @@ def test_vectors_are_those_of_each_item_alone(checkpoint, inputs, tmp_path, file
     )
 
 
+def test_pictures_and_sounds_in_archives_and_columns_of_bytes(checkpoint, inputs, tmp_path):
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        for name in ("0.png", "0.wav", "1.wav"):
+            archive.add(inputs / name, arcname=name)
+    Dataset.from_dict({"audio": [(inputs / "0.wav").read_bytes()]}).to_parquet(tmp_path / "sounds.parquet")
+    items = find_items([tmp_path / "shard.tar", tmp_path / "sounds.parquet"])
+    result = EmbeddingJob(items, tmp_path / "out", str(checkpoint)).run(progress=False)
+    assert result.embedded == 4 and not result.unreadable
+    ids, _, vectors = load_embeddings(tmp_path / "out")
+    assert [name.rpartition("/")[2] for name in ids] == [
+        "shard.tar#0.png",
+        "shard.tar#0.wav",
+        "shard.tar#1.wav",
+        "sounds.parquet#0#audio",
+    ]
+    expected = one_by_one(checkpoint, inputs)
+    files = [expected[str(inputs / name)] for name in ("0.png", "0.wav", "1.wav", "0.wav")]
+    torch.testing.assert_close(torch.from_numpy(vectors), torch.stack(files), atol=1e-5, rtol=0)
+
+
 def test_only_what_is_missing_is_made(checkpoint, inputs, tmp_path):
     items = find_items([inputs])
     EmbeddingJob(items, tmp_path, str(checkpoint), part_size=3).run(progress=False)
     before = load_embeddings(tmp_path)
     (tmp_path / "part-00001.parquet").unlink()
     job = EmbeddingJob(items, tmp_path, str(checkpoint), part_size=3)
-    assert job.missing_parts() == [1]
+    unreadable = [int(file.name[5:10]) for file in tmp_path.glob("*.unreadable.jsonl")]
+    assert job.due_parts() == sorted({1, *unreadable})
     result = job.run(progress=False)
-    assert result.made == 1 and len(result.unreadable) == 2
+    assert result.made == len(job.due_parts()) + 1 == len({1, *unreadable}) and len(result.unreadable) == 2
     after = load_embeddings(tmp_path)
     assert after[0] == before[0] and np.array_equal(after[2], before[2])
-    assert EmbeddingJob(items, tmp_path, str(checkpoint), part_size=3).run(progress=False).made == 0
+    assert EmbeddingJob(items[:3], tmp_path / "few", str(checkpoint)).run(progress=False).made == 1
+    assert EmbeddingJob(items[:3], tmp_path / "few", str(checkpoint)).run(progress=False).made == 0
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "safetensors"])
+def test_what_could_not_be_read_is_tried_again(checkpoint, inputs, tmp_path, monkeypatch, file_format):
+    folder = shutil.copytree(inputs, tmp_path / "inputs")
+    items, embedded = find_items([folder]), []
+
+    def run():
+        embedded.clear()
+        return EmbeddingJob(items, tmp_path / "out", str(checkpoint), file_format, part_size=9).run(progress=False)
+
+    original = ItemEmbedder.__call__
+    monkeypatch.setattr(
+        ItemEmbedder,
+        "__call__",
+        lambda self, items: (embedded.extend(Path(item.id).name for item in items), original(self, items))[1],
+    )
+    assert run().embedded == 12
+    before = [path.read_bytes() for path in sorted((tmp_path / "out").glob(f"*.{file_format}"))]
+    assert run().embedded == 12 and sorted(embedded) == ["bad.png", "short.wav"]
+    assert before == [path.read_bytes() for path in sorted((tmp_path / "out").glob(f"*.{file_format}"))]
+    shutil.copy(folder / "0.png", folder / "bad.png")
+    # A kill after the part is in its place, and before the list is.
+    with monkeypatch.context() as patch:
+        patch.setattr(EmbeddingJob, "_list", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run()
+    shutil.copy(folder / "0.wav", folder / "short.wav")
+    result = run()
+    assert result.embedded == 14 and not result.unreadable and "bad.png" not in embedded
+    assert run().made == 0 and not embedded
+    ids, _, vectors = load_embeddings(tmp_path / "out")
+    assert ids == [item.id for item in items]
+    of = dict(zip((Path(name).name for name in ids), vectors, strict=True))
+    np.testing.assert_allclose(of["bad.png"], of["0.png"], atol=1e-6)
+    np.testing.assert_allclose(of["short.wav"], of["0.wav"], atol=1e-6)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_missing_decoder_is_an_error(checkpoint, inputs, fixtures, tmp_path, monkeypatch, workers):
+    def missing():
+        raise ImportError("Reading video files takes a decoder: `pip install av`.")
+
+    clip = fixtures / "video" / "clip_1p5s_10fps_120x160.mp4"
+    arguments = ["embed", str(clip), "--model", str(checkpoint), "--output", str(tmp_path), "--workers", str(workers)]
+    with monkeypatch.context() as patch:
+        patch.setattr("imagebind_hf.media._decoder", missing)
+        shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 1 and "Error: Reading video files takes a decoder" in shown.output, shown.output
+    assert not list(tmp_path.glob("part-*"))
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0 and "1 vectors in" in shown.output, shown.output
 
 
 def test_processes_divide_the_parts(checkpoint, inputs, tmp_path):
@@ -127,12 +205,73 @@ def test_another_job_is_refused(checkpoint, inputs, tmp_path):
         load_embeddings(tmp_path / "d")
 
 
+def test_other_columns_and_texts_are_another_job(checkpoint, tmp_path):
+    rows = {"title": ["a dog", "a cat"], "caption": ["rain", "the sea"]}
+    file, lines = tmp_path / "rows.parquet", tmp_path / "lines.txt"
+    Dataset.from_dict(rows).to_parquet(file)
+    lines.write_text("a dog\na cat\n")
+
+    def job(inputs: Path, column: str | None = None) -> EmbeddingJob:
+        items = find_items([inputs], "text", None if column is None else {"text": column})
+        return EmbeddingJob(items, tmp_path / inputs.stem, str(checkpoint))
+
+    def job_in_memory(column: str, dataset: Dataset) -> EmbeddingJob:
+        return EmbeddingJob(dataset_items(dataset, "rows", {"text": column}), tmp_path / "memory", str(checkpoint))
+
+    job(file, "title")
+    job(lines)
+    job_in_memory("title", Dataset.from_dict(rows))
+    # Another copy is the same.
+    os.utime(file, (1, 1))
+    job(file, "title")
+    os.utime(lines, (1, 1))
+    job(lines)
+    job_in_memory("title", Dataset.from_dict(rows))
+    with pytest.raises(ValueError, match="another job .digest of the items"):
+        job(file, "caption")
+    Dataset.from_dict({**rows, "title": ["a dog that barks", "a cat"]}).to_parquet(file)
+    lines.write_text("a dog\na cow\n")
+    for inputs, column in ((file, "title"), (lines, None)):
+        with pytest.raises(ValueError, match="another job .digest of the items"):
+            job(inputs, column)
+    for column, dataset in (("caption", rows), ("title", {"title": ["a dog", "a cow"]})):
+        with pytest.raises(ValueError, match="another job .digest of the items"):
+            job_in_memory(column, Dataset.from_dict(dataset))
+
+
+def test_a_model_that_was_trained_further_is_another_job(checkpoint, inputs, tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    items, model = find_items([inputs / "texts.txt"]), tmp_path / "model"
+    shutil.copytree(checkpoint, model)
+    EmbeddingJob(items, tmp_path / "out", str(model))
+    # The same in another folder is no other one.
+    EmbeddingJob(items, tmp_path / "out", str(checkpoint))
+    adapter = get_peft_model(ImageBindModel.from_pretrained(model), LoraConfig(target_modules=["q_proj"]))
+    adapter.save_pretrained(tmp_path / "adapter")
+    ImageBindProcessor.from_pretrained(model).save_pretrained(tmp_path / "adapter")
+    job = EmbeddingJob(items, tmp_path / "adapted", str(tmp_path / "adapter"))
+    assert job.run(progress=False).embedded == 5
+    loaded = ImageBindModel.from_pretrained(model)
+    with torch.no_grad():
+        next(loaded.parameters()).add_(1)
+    loaded.save_pretrained(model)
+    for output, name in (("out", "model"), ("adapted", "adapter")):
+        with pytest.raises(ValueError, match="another job .fingerprint of the model '.*' there, '.*' now.: name"):
+            EmbeddingJob(items, tmp_path / output, str(tmp_path / name))
+
+
 def test_the_command(checkpoint, inputs, tmp_path):
     arguments = ["embed", str(inputs), "--model", str(checkpoint), "--output", str(tmp_path / "out")]
     shown = CliRunner().invoke(app, [*arguments, "--part-size", "5"])
     assert shown.exit_code == 0, shown.output
     assert "12 vectors in" in shown.output and "2 items could not be read" in shown.output
     assert len(load_embeddings(tmp_path / "out")[0]) == 12
+    shown = CliRunner().invoke(
+        app, [*arguments[:1], str(inputs / "bad.png"), *arguments[2:-1], str(tmp_path / "none")]
+    )
+    assert shown.exit_code == 1 and "0 vectors in" in shown.output, shown.output
+    assert load_embeddings(tmp_path / "none")[2].shape == (0, 16)
     for wrong, message in (
         (["--engine", "spark"], "--engine is 'spark'"),
         (["--column", "photo"], "--column needs --modality"),
@@ -207,6 +346,8 @@ engine._PartMaker = Mortal
 job = EmbeddingJob(find_items([{str(inputs)!r}]), {str(tmp_path / "out")!r}, {str(checkpoint)!r}, part_size=3)
 result = engine.run_with_ray(job, num_actors=2)
 assert result.embedded == 12 and result.made == 5, result
+result = engine.run_with_ray(job, num_actors=2)
+assert result.embedded == 12 and result.made == len(job.due_parts()) < 5, result
 """
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}

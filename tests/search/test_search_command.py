@@ -161,6 +161,16 @@ def test_only_what_has_changed_is_embedded(checkpoint, inputs, tmp_path, monkeyp
     assert changed == {"a.png", "texts.txt#1", "texts.txt#2"}
 
 
+def test_another_column_replaces(checkpoint, tmp_path):
+    store, file = tmp_path / "store", tmp_path / "rows.parquet"
+    Dataset.from_dict({"title": ["a dog", "a cat"], "caption": ["rain", "the sea"]}).to_parquet(file)
+    options = ["--store", store, "--model", checkpoint, "--modality", "text", "--column"]
+    assert "2 items added" in run("index", file, *options, "title").output
+    assert "0 items added, 0 replaced, 2 unchanged" in run("index", file, *options, "title").output
+    assert "0 items added, 2 replaced, 0 unchanged" in run("index", file, *options, "caption").output
+    assert sorted(row["text"] for row in SearchIndex.open(store).rows(["text"])) == ["rain", "the sea"]
+
+
 def test_remove_and_prune(checkpoint, inputs, tmp_path, monkeypatch):
     store = tmp_path / "store"
     run("index", inputs, "--store", store, "--model", checkpoint)
@@ -178,6 +188,21 @@ def test_remove_and_prune(checkpoint, inputs, tmp_path, monkeypatch):
     assert ids(store) == ["b.png", "it's.png", "sound.wav", "texts.txt#0", "texts.txt#1"], "who asks files, not lines"
     assert "1 items removed that are" in run("index", inputs, "--store", store, "--prune").output
     assert ids(store) == ["b.png", "it's.png", "sound.wav", "texts.txt#0"]
+    # Lines that were not UTF-8 before, and none at all now; pictures are not pruned where none are looked for.
+    (inputs / "texts.txt").write_bytes("caf\xe9".encode("latin-1"))
+    shown = run("index", inputs / "texts.txt", "--store", store)
+    assert "1 could not be read" in shown.output and "as UTF-8" in shown.output
+    (inputs / "texts.txt").write_text("")
+    shown = run("index", inputs / "texts.txt", "--store", store)
+    assert shown.exit_code == 1 and "Found nothing" in shown.output
+    shown = run("index", inputs, "--modality", "audio", "--store", store, "--prune")
+    assert "0 items removed that are" in shown.output, shown.output
+    for named in (inputs / "texts.txt", inputs):
+        shown = run("index", named, "--store", store, "--prune")
+        assert f"{int(named != inputs)} items removed that are" in shown.output, shown.output
+    assert ids(store) == ["b.png", "it's.png", "sound.wav"]
+    monkeypatch.chdir(tmp_path / "store")
+    assert "3 items removed" in run("index", "--store", store, "--remove", "../inputs").output
 
 
 def test_prune_of_one_modality_leaves_others(checkpoint, tmp_path):
@@ -189,6 +214,8 @@ def test_prune_of_one_modality_leaves_others(checkpoint, tmp_path):
     assert ids(store) == ["rows.parquet#0#image", "rows.parquet#0#text", "rows.parquet#1#image", "rows.parquet#1#text"]
     index, items = SearchIndex.open(store), find_items([tmp_path / "rows.parquet"])
     texts = [item for item in items if item.modality == "text"]
+    shown = run("index", tmp_path / "rows.parquet", "--store", store, "--modality", "image")
+    assert "0 items added, 0 replaced, 2 unchanged" in shown.output and len(index) == 4, "one column is not another"
     assert prune(index, texts, "text") == 0
     assert prune(index, texts[:1], "text") == 1 and len(index) == 3
 
@@ -208,8 +235,8 @@ def test_a_data_set_in_memory(checkpoint, tmp_path):
     again = dataset_items(dataset, "colours", {"image": "image", "text": "caption"})
     assert index_items(index, again, load, progress=False).unchanged == 4
     other = dataset_items(dataset.select([1, 0]), "colours", {"text": "caption"})
-    assert [item.id for item in other] == ["colours#0", "colours#1"]
-    assert index_items(index, other, load, progress=False).added == 2 and prune(index) == 0 and len(index) == 6
+    assert [item.id for item in other] == ["colours#0#text", "colours#1#text"]
+    assert index_items(index, other, load, progress=False).replaced == 2 and prune(index) == 0 and len(index) == 4
     with pytest.raises(ValueError, match="colours: no column named as a modality, there are .'caption'."):
         dataset_items(dataset.select_columns(["caption"]), "colours")
     with pytest.raises(ValueError, match="colours: the data set is empty"):
@@ -242,7 +269,9 @@ def test_the_model_of_a_store(checkpoint, inputs, tmp_path):
     assert run("index", inputs, "--store", store, "--model", tmp_path / "model").exit_code == 0
     (tmp_path / "model").rename(moved)
     shown = run("search", "--store", store, "--text", "a")
-    assert shown.exit_code == 1 and "Error" in shown.output
+    assert shown.exit_code == 1 and f"The model is not in '{tmp_path / 'model'}' any more" in shown.output
+    shown = run("index", inputs, "--store", store)
+    assert shown.exit_code == 1 and "say where it is now, with --model" in shown.output
     assert run("search", "--store", store, "--text", "a", "--model", moved).exit_code == 0
     other = save_model(tmp_path / "other", 1, modalities=["vision", "text", "audio", "imu"])
     for arguments in (["search", "--text", "a"], ["index", inputs]):
@@ -281,9 +310,13 @@ def test_bad_input(checkpoint, inputs, tmp_path):
         (["--image", "none.png"], "The image of the question: "),
         (["--depth", inputs / "a.png"], "has no tower for ['depth']"),
         (["--text", "a", "-k", "0"], "k is 0"),
+        (["--text", "a", "--html", tmp_path / "none" / "page.html"], "There is no folder"),
     ):
         shown = run("search", "--store", store, *options)
         assert shown.exit_code == 1 and message in shown.output, shown.output
+    # A page that cannot be written does not cost the answer.
+    shown = run("search", "--store", store, "--text", "a dog", "--html", tmp_path)
+    assert shown.exit_code == 1 and "texts.txt#0  a dog" in shown.output and "Error" in shown.output
     index = SearchIndex.open(store)
     with pytest.raises(ValueError, match="Got weights of .'audio'., the question has .'text'."):
         index.query({"text": "a"}, {"audio": 1})

@@ -2,7 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Embedding of files, folders, archives and data sets of any size, to files on disk."""
 
-from .items import Item, dataset_items, find_items
+from .items import Item, Unreadable, dataset_items, find_items, list_files
 from .job import EmbeddingJob, JobResult, load_embeddings
 
-__all__ = ["EmbeddingJob", "Item", "JobResult", "dataset_items", "find_items", "load_embeddings"]
+__all__ = [
+    "EmbeddingJob",
+    "Item",
+    "JobResult",
+    "Unreadable",
+    "dataset_items",
+    "find_items",
+    "list_files",
+    "load_embeddings",
+]

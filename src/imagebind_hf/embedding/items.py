@@ -26,7 +26,8 @@ class Item:
     """One thing to embed.
 
     Args:
-        id: A name that is its own among all items: a path, `file.txt#line`, `archive.tar#member`, `file.parquet#row`.
+        id: A name that is its own among all items: a path, `file.txt#line`, `archive.tar#member`,
+            `file.parquet#row#modality`.
         modality: Its modality.
         source: What [`Item.load`] reads: a path, a text, or where in a file or a data set it is.
         path: The file or folder that it lies in; empty for what lies in memory.
@@ -39,7 +40,7 @@ class Item:
 
     def load(self) -> Any:
         """Return what the processor reads: a path, a text, bytes, or a cell of a data set."""
-        return self.source.load() if isinstance(self.source, (Member, Row, Cell)) else self.source
+        return self.source.load() if isinstance(self.source, (Member, Row, Cell, Unreadable)) else self.source
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,17 @@ class Cell:
         return self.dataset[self.row][self.dataset.column_names[0]]
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """What stands for the items of a file that cannot be read as such: an item that cannot be either."""
+
+    why: str
+
+    def load(self) -> Any:
+        """Raise a ValueError that says why."""
+        raise ValueError(self.why)
+
+
 @lru_cache(maxsize=32)
 def _column(path: str, column: str) -> datasets.Dataset:
     return _undecoded(_open(path), column)
@@ -102,16 +114,20 @@ def _open(path: str) -> datasets.Dataset:
 
 
 def find_items(
-    inputs: Iterable[str | Path], modality: str | None = None, columns: Mapping[str, str] | None = None
+    inputs: Iterable[str | Path],
+    modality: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    allow_none: bool = False,
 ) -> list[Item]:
     """List what is in files, folders, archives and data sets, in an order that is always the same.
 
     Args:
         inputs: Pictures, sounds, videos; text files, an item a line; tar archives (webdataset's too); parquet files
-            and folders of `Dataset.save_to_disk`; folders of all those.
+            and folders of `Dataset.save_to_disk`; folders of all those. Archives are not compressed.
         modality: The modality of pictures (`image`, `depth` or `thermal`), of columns and of members, where names do
             not tell; other files are passed over. IMU's CSV files need it: `imu`.
         columns: Column of a data set by modality; by default columns that are named as modalities.
+        allow_none: Return an empty list where there is nothing.
 
     Raises:
         ValueError: If an input is not there, nothing is found, or the modality is unknown.
@@ -120,16 +136,16 @@ def find_items(
         near = difflib.get_close_matches(modality, INPUTS, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Known: {list(INPUTS)}."
         raise ValueError(f"Unknown modality {modality!r}. {hint}")
-    inputs = [Path(each) for each in inputs]
-    items = [item for each in inputs for path in _files(each) for item in _items(path, modality, columns)]
-    if not items:
+    inputs = list(inputs)
+    items = [item for path in list_files(inputs) for item in _items(path, modality, columns)]
+    if not items and not allow_none:
         what = f"of modality {modality}" if modality else "that a modality can be told of by name"
         raise ValueError(f"Found nothing {what} in {[str(each) for each in inputs]}.")
     return items
 
 
 def dataset_items(dataset: datasets.Dataset, name: str, columns: Mapping[str, str] | None = None) -> list[Item]:
-    """List the items of a data set that is open; their ids are `name#row`, or `name#row#modality` of several columns.
+    """List the items of a data set that is open; their ids are `name#row#modality`.
 
     Args:
         dataset: The data set.
@@ -144,15 +160,29 @@ def dataset_items(dataset: datasets.Dataset, name: str, columns: Mapping[str, st
         raise ValueError(f"{name}: the data set is empty.")
     chosen = {modality: _undecoded(dataset, column) for modality, column in columns.items()}
     return [
-        Item(_row_id(name, row, modality, columns), modality, Cell(rows, row))
+        Item(f"{name}#{row}#{modality}", modality, Cell(rows, row))
         for row in range(len(dataset))
         for modality, rows in chosen.items()
     ]
 
 
+def list_files(inputs: Iterable[str | Path]) -> list[Path]:
+    """List the files of files and folders, whatever is in them; a saved data set counts as one file.
+
+    Raises:
+        ValueError: If an input is not there.
+    """
+    return [path for each in inputs for path in _files(Path(each))]
+
+
 def _files(path: Path) -> Iterator[Path]:
-    if path.is_dir() and not (path / "dataset_info.json").is_file():
+    if path.is_dir():
         for folder, folders, names in os.walk(path):
+            if "dataset_info.json" in names:
+                # Those of a `DatasetDict` lie in one folder.
+                folders.clear()
+                yield Path(folder)
+                continue
             folders.sort()
             yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
     elif path.exists():
@@ -168,13 +198,24 @@ def _items(path: Path, modality: str | None, columns: Mapping[str, str] | None) 
     elif suffix == ".tar":
         yield from _members(path, modality)
     elif suffix == ".txt" and modality in (None, "text"):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-            if line.strip():
-                yield Item(f"{path}#{number}", "text", line, str(path))
+        yield from _lines(path)
     else:
         found = _modality_of(path.name, modality)
         if found is not None:
             yield Item(str(path), found, str(path), str(path))
+
+
+def _lines(path: Path) -> Iterator[Item]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        yield Item(
+            str(path), "text", Unreadable(f"Cannot read the lines of {str(path)!r} as UTF-8: {error}"), str(path)
+        )
+        return
+    for number, line in enumerate(lines):
+        if line.strip():
+            yield Item(f"{path}#{number}", "text", line, str(path))
 
 
 def _rows(path: Path, modality: str | None, columns: Mapping[str, str] | None) -> Iterator[Item]:
@@ -182,7 +223,7 @@ def _rows(path: Path, modality: str | None, columns: Mapping[str, str] | None) -
     columns = _columns(rows, str(path), modality, columns)
     for row in range(len(rows)):
         for name, column in columns.items():
-            yield Item(_row_id(str(path), row, name, columns), name, Row(str(path), row, column), str(path))
+            yield Item(f"{path}#{row}#{name}", name, Row(str(path), row, column), str(path))
 
 
 def _columns(
@@ -196,13 +237,10 @@ def _columns(
     return columns
 
 
-def _row_id(name: str, row: int, modality: str, columns: Mapping[str, str]) -> str:
-    return f"{name}#{row}" + (f"#{modality}" if len(columns) > 1 else "")
-
-
 def _members(path: Path, modality: str | None) -> Iterator[Item]:
     try:
-        with tarfile.open(path) as archive:
+        # Members are read where they lie, and so no compressed one will do.
+        with tarfile.open(path, "r:") as archive:
             for member in archive:
                 if not member.isfile():
                     continue
@@ -214,7 +252,7 @@ def _members(path: Path, modality: str | None) -> Iterator[Item]:
                 if found is not None:
                     yield Item(name, found, place, str(path))
     except tarfile.TarError as error:
-        raise ValueError(f"Cannot read the archive {str(path)!r}: {error}") from error
+        raise ValueError(f"Cannot read the archive {str(path)!r}: {error}. Unpack it if it is compressed.") from error
 
 
 @lru_cache

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A job of embedding, in parts: each a file that is there whole or not at all, whoever makes it, however often.
 
-That is all there is to resuming after a kill and to dividing the work: what is missing is made.
+That is all there is to resuming after a kill and to dividing the work: what is missing is made. Items that could not
+be read are missing too, and join their part when they can be.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 
 from ..atomic import replace_file, replace_text
-from .items import Item
+from ..search.identity import ModelRecord, record_of
+from .items import Cell, Item, Row
 from .worker import ItemEmbedder
 
 MANIFEST = "job.json"
@@ -34,7 +36,7 @@ class JobResult:
     Args:
         embedded: Items with a vector, in the whole folder.
         unreadable: Items without, and why.
-        made: Parts made by this call.
+        made: Parts that this call made, or in which it tried again what could not be read.
     """
 
     embedded: int
@@ -94,18 +96,22 @@ class EmbeddingJob:
         """Return the file of a part."""
         return self.output / f"part-{part:05d}.{self.file_format}"
 
-    def missing_parts(self) -> list[int]:
-        """Return the parts that are not there yet."""
-        return [part for part in range(self.num_parts) if not self.path(part).is_file()]
+    def is_due(self, part: int) -> bool:
+        """Tell whether a part is not there yet, or lacks items that could not be read."""
+        return not self.path(part).is_file() or self._list_path(part).is_file()
+
+    def due_parts(self) -> list[int]:
+        """Return the parts that are due."""
+        return [part for part in range(self.num_parts) if self.is_due(part)]
 
     def run(self, rank: int = 0, world_size: int = 1, progress: bool = True) -> JobResult:
-        """Make the missing parts, or this process's share of them.
+        """Make the parts that are due, or this process's share of them.
 
         Args:
             rank, world_size: This process's number, and how many divide the work.
             progress: Show a progress bar, with items a second.
         """
-        mine = [part for part in range(rank, self.num_parts, world_size) if not self.path(part).is_file()]
+        mine = [part for part in range(rank, self.num_parts, world_size) if self.is_due(part)]
         total = sum(len(self._items(part)) for part in mine)
         with tqdm(total=total, desc="Embedding", unit="item", disable=not progress) as bar:
             for part in mine:
@@ -121,22 +127,52 @@ class EmbeddingJob:
         return JobResult(sum(len(self._items(part)) for part in present) - len(unreadable), unreadable, made)
 
     def make_part(self, part: int, advance: Any = lambda count: None) -> None:
-        """Make one part: list what cannot be read, then put the file in its place."""
+        """Make one part, or read what it lacks, and list what cannot be read.
+
+        Raises:
+            ImportError: If something takes a package that is not installed.
+        """
         items = self._items(part)
         embeds = np.zeros((len(items), self._embedder.model.config.projection_dim), np.float32)
-        kept, errors = np.zeros(len(items), bool), []
-        for numbers, vectors, failures in self._embedder(items):
-            embeds[numbers], kept[numbers] = vectors, True
-            errors += failures
+        known = self._read(part)
+        kept = np.array([item.id in known for item in items], bool)
+        for number in np.flatnonzero(kept):
+            embeds[number] = known[items[number].id]
+        lacking, errors = np.flatnonzero(~kept), []
+        advance(len(items) - len(lacking))
+        for numbers, vectors, failures in self._embedder([items[number] for number in lacking]):
+            embeds[lacking[numbers]], kept[lacking[numbers]] = vectors, True
+            errors += [(int(lacking[number]), why) for number, why in failures]
             advance(len(numbers) + len(failures))
-        listed = self.output / f"part-{part:05d}.unreadable.jsonl"
-        if errors:
-            lines = [json.dumps({"id": items[number].id, "why": why}) + "\n" for number, why in sorted(errors)]
-            replace_text(listed, "".join(lines))
-        else:
-            listed.unlink(missing_ok=True)
         rows = [item for item, is_kept in zip(items, kept, strict=True) if is_kept]
-        replace_file(self.path(part), lambda path: self._write(path, rows, embeds[kept]))
+        # Of a new part the list comes first, and of one that is there last: a kill in between leaves a list that names
+        # too much, not too little.
+        if not self.path(part).is_file():
+            self._list(part, errors)
+        if len(rows) > len(known) or not known:
+            replace_file(self.path(part), lambda path: self._write(path, rows, embeds[kept]))
+        self._list(part, errors)
+
+    def _read(self, part: int) -> dict[str, np.ndarray]:
+        """Return the vectors of a part that is there, by id."""
+        if not self.path(part).is_file():
+            return {}
+        return {
+            name: vector
+            for ids, _, vectors in _parts(self.path(part))
+            for name, vector in zip(ids, vectors, strict=True)
+        }
+
+    def _list_path(self, part: int) -> Path:
+        return self.output / f"part-{part:05d}.unreadable.jsonl"
+
+    def _list(self, part: int, errors: Sequence[tuple[int, str]]) -> None:
+        items = self._items(part)
+        lines = [json.dumps({"id": items[number].id, "why": why}) + "\n" for number, why in sorted(errors)]
+        if lines:
+            replace_text(self._list_path(part), "".join(lines))
+        else:
+            self._list_path(part).unlink(missing_ok=True)
 
     def _items(self, part: int) -> Sequence[Item]:
         return self.items[part * self.part_size : (part + 1) * self.part_size]
@@ -158,31 +194,53 @@ class EmbeddingJob:
         pq.write_table(table, path)
 
     def _check_manifest(self) -> None:
-        digest = hashlib.sha256()
-        for item in self.items:
-            digest.update(f"{item.id}\0{item.modality}\n".encode())
-        model = str(Path(self.model).resolve()) if Path(self.model).is_dir() else self.model
+        file = self.output / MANIFEST
+        there = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        known = ModelRecord(**there["model"]) if isinstance(there.get("model"), dict) else None
+        model = record_of(self.model, self.model_kwargs.get("revision"), known)
         job = {
             "items": len(self.items),
-            "digest": digest.hexdigest(),
-            "model": model,
-            "revision": self.model_kwargs.get("revision"),
+            "digest": _digest(self.items),
+            "fingerprint": model.fingerprint,
             "dtype": self.dtype,
             "part_size": self.part_size,
             "file_format": self.file_format,
         }
-        file = self.output / MANIFEST
-        if file.is_file():
-            known = json.loads(file.read_text(encoding="utf-8"))
-            other = {name: (known.get(name), value) for name, value in job.items() if known.get(name) != value}
+        if there:
+            other = {name: (there.get(name), value) for name, value in job.items() if there.get(name) != value}
             if other:
-                said = ", ".join(f"{name} {was!r} there, {now!r} now" for name, (was, now) in other.items())
+                names = {"digest": "digest of the items", "fingerprint": "fingerprint of the model"}
+                said = ", ".join(
+                    f"{names.get(name, name)} {was!r} there, {now!r} now" for name, (was, now) in other.items()
+                )
                 raise ValueError(f"{str(self.output)!r} holds another job ({said}): name another folder, or empty it.")
             return
         if self.output.is_dir() and any(self.output.glob("part-*")):
             raise ValueError(f"{str(self.output)!r} holds parts but no {MANIFEST}: name another folder, or empty it.")
         self.output.mkdir(parents=True, exist_ok=True)
-        replace_text(file, json.dumps(job, indent=2) + "\n")
+        replace_text(file, json.dumps({**job, "model": asdict(model)}, indent=2) + "\n")
+
+
+def _digest(items: Iterable[Item]) -> str:
+    """Tell items from others by what is known of them unread, the same for a copy of the files, whatever its time.
+
+    A file of its own counts by its path alone: one that could not be read may be repaired.
+    """
+    digest, size_of = hashlib.sha256(), lru_cache(maxsize=None)(_size)
+    for item in items:
+        # A text, or the path of a file; the place in an archive; the column of a data set.
+        source = item.source
+        if isinstance(source, Row):
+            source = source, size_of(source.path)
+        elif isinstance(source, Cell):
+            source = source.dataset._fingerprint
+        digest.update(f"{item.id}\0{item.modality}\0{source}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _size(path: str) -> int:
+    files = Path(path).rglob("*") if Path(path).is_dir() else [Path(path)]
+    return sum(file.stat().st_size for file in files)
 
 
 def load_embeddings(folder: str | Path) -> tuple[list[str], list[str], np.ndarray]:
@@ -211,7 +269,7 @@ def _parts(file: Path) -> Iterable[tuple[list[str], list[str], np.ndarray]]:
         table = pq.read_table(file)
         vectors = table["embedding"].combine_chunks()
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
-        yield table["id"].to_pylist(), table["modality"].to_pylist(), flat.reshape(len(table), -1)
+        yield table["id"].to_pylist(), table["modality"].to_pylist(), flat.reshape(len(table), vectors.type.list_size)
         return
     with safe_open(file, "numpy") as content:
         metadata = content.metadata()

@@ -15,13 +15,13 @@ class _PartMaker:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         for part in batch["part"]:
-            if not self.job.path(int(part)).is_file():
+            if self.job.is_due(int(part)):
                 self.job.make_part(int(part))
         return batch
 
 
 def run_with_ray(job: EmbeddingJob, num_actors: int = 2) -> JobResult:
-    """Make the missing parts on Ray, on a cluster that is connected or on this machine.
+    """Make the parts that are due on Ray, on a cluster that is connected or on this machine.
 
     Args:
         job: The job. Its folder, inputs and model are reachable from everywhere.
@@ -34,10 +34,10 @@ def run_with_ray(job: EmbeddingJob, num_actors: int = 2) -> JobResult:
         import ray
     except ImportError as error:
         raise ImportError("This engine needs Ray: `pip install ray[data]`.") from error
-    missing = job.missing_parts()
-    if not missing:
+    due = job.due_parts()
+    if not due:
         return job.result()
-    parts = ray.data.from_items([{"part": part} for part in missing], override_num_blocks=len(missing))
+    parts = ray.data.from_items([{"part": part} for part in due], override_num_blocks=len(due))
     parts.map_batches(
         _PartMaker,
         fn_constructor_args=(job,),
@@ -45,4 +45,4 @@ def run_with_ray(job: EmbeddingJob, num_actors: int = 2) -> JobResult:
         compute=ray.data.ActorPoolStrategy(size=num_actors),
         num_gpus=1 if torch.cuda.is_available() else 0,
     ).materialize()
-    return job.result(len(missing))
+    return job.result(len(due))

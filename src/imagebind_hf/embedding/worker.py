@@ -77,10 +77,15 @@ class ItemEmbedder:
         Yields:
             Numbers of the items of a batch; their unit vectors, float32 of shape `(len(numbers), E)`; and numbers and
             reasons of those that could not be read.
+
+        Raises:
+            ImportError: If an item takes a package that is not installed.
         """
         device = self.model.device
         waiting = None
         for modality, numbers, values, errors in self.batches(items):
+            if isinstance(values, ImportError):
+                raise values
             if not numbers:
                 yield [], np.zeros((0, self.model.config.projection_dim), np.float32), errors
                 continue
@@ -156,6 +161,9 @@ class _Batches(Dataset):
             try:
                 values.append(self._read(self.items[each], modality))
                 kept.append(each)
+            # It is not the item's fault. Returned, as what a worker raises arrives as a traceback.
+            except ImportError as error:
+                return modality, [], error, []
             # Whatever a damaged file makes a decoder raise.
             except Exception as error:
                 errors.append((each, str(error)))

@@ -3,7 +3,7 @@
 """What `imagebind-hf index` and `imagebind-hf search` do."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def run_index(
     Raises:
         ValueError: If there is nothing to do, something to remove or to embed is not there, or the model is another.
     """
-    from ..embedding import find_items
+    from ..embedding import find_items, list_files
 
     if not (inputs or remove or prune_gone or approximate):
         raise ValueError("There is nothing to do: name files or folders, or --remove, --prune or --approximate.")
@@ -75,7 +75,8 @@ def run_index(
     if inputs:
         # Ids are paths, the same from wherever it is called.
         absolute = [os.path.abspath(each) for each in inputs]
-        items = find_items(absolute, modality, None if column is None else {modality: column})
+        allow_none = prune_gone and index is not None
+        items = find_items(absolute, modality, None if column is None else {modality: column}, allow_none)
 
         def load(modalities: set[str]) -> Any:
             return load_embedder(record, modalities, **embedder_kwargs)
@@ -94,7 +95,8 @@ def run_index(
         if len(result.unreadable) > SHOWN:
             lines.append(f"  … all in {store / 'unreadable.jsonl'}")
     if prune_gone:
-        lines.append(f"{prune(index, items, modality)} items removed that are no longer there")
+        files = list_files(os.path.abspath(each) for each in inputs)
+        lines.append(f"{prune(index, items, modality, files)} items removed that are no longer there")
     if approximate:
         index.build_index()
     index.tidy()
@@ -112,8 +114,8 @@ def run_search(
     exact: bool = False,
     html: Path | None = None,
     device: str | None = None,
-) -> list[str]:
-    """Ask a store, and write a page if one is wanted.
+) -> Iterator[str]:
+    """Ask a store, and write a page if one is wanted, when the hits have been told.
 
     Args:
         store: Folder of the store.
@@ -123,26 +125,27 @@ def run_search(
         html: File for the page.
         device: Where to compute.
 
-    Returns:
+    Yields:
         Lines, one for each hit.
 
     Raises:
-        ValueError: If there is no store or no question, something cannot be read, or the model is another.
+        ValueError: If there is no store, no question or no folder for the page, something cannot be read, or the model
+            is another or not there any more.
     """
+    if html is not None and not html.parent.is_dir():
+        raise ValueError(f"There is no folder {str(html.parent)!r} for the page.")
     index, parts = SearchIndex.open(store), parts_of(parts)
     known = index.model
     record = record_of(known.model if model is None else model, known.commit if model is None else None, known)
     known.check(record, store)
     vector = QueryEmbedder(record, {part.modality for part in parts}, device)(parts)
     hits = index.search(vector, k, only or None, exact)
-    lines = []
     for rank, hit in enumerate(hits, 1):
         text = "" if hit.text is None else "  " + " ".join(hit.text.split())[:80]
-        lines.append(f"{rank:3} {hit.score:6.3f}  {hit.modality:7} {hit.id}{text}")
+        yield f"{rank:3} {hit.score:6.3f}  {hit.modality:7} {hit.id}{text}"
     if html is not None:
         note = f"{len(index)} items, {'exact' if exact or not index.is_approximate else 'approximate'} search"
-        lines.append(f"Wrote {write_page(html, hits, parts, note)}")
-    return lines
+        yield f"Wrote {write_page(html, hits, parts, note)}"
 
 
 def weigh(parts: Mapping[str, Sequence[str] | None], weights: Sequence[str]) -> list[tuple[str, str, float]]:

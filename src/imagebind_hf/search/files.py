@@ -54,7 +54,8 @@ def index_items(
 ) -> IndexResult:
     """Embed what a store does not have yet, and what has changed since.
 
-    A file has changed if its size or time has; a text, if it is another; a data set, if its fingerprint is. Every
+    A file has changed if its size or time has; a text, if it is another; a data set, if its fingerprint is, or if its
+    items are now another column. Every
     `part_size` items are one commit: that many at most are done again after a kill. What cannot be read is listed in
     the store's `unreadable.jsonl`, and tried again by the next call.
 
@@ -91,7 +92,9 @@ def index_items(
     return result
 
 
-def prune(index: SearchIndex, items: Iterable["Item"] = (), modality: str | None = None) -> int:
+def prune(
+    index: SearchIndex, items: Iterable["Item"] = (), modality: str | None = None, files: Iterable[str | Path] = ()
+) -> int:
     """Remove items that are no longer there.
 
     Args:
@@ -99,11 +102,12 @@ def prune(index: SearchIndex, items: Iterable["Item"] = (), modality: str | None
         items: What has been found now; what lies in the same files and is not among it is removed: lines of texts,
             members, rows. Of other items it is asked whether their file is there.
         modality: The modality that was looked for; others in these files stay.
+        files: Further files that were looked into, where nothing was found, by absolute paths.
 
     Returns:
         How many were removed.
     """
-    found, scanned = set(), set()
+    found, scanned = set(), set(map(str, files))
     for item in items:
         found.add(item.id)
         scanned.add(item.path)
@@ -111,7 +115,8 @@ def prune(index: SearchIndex, items: Iterable["Item"] = (), modality: str | None
     for row in index.rows(["id", "modality", "path"]):
         if not row["path"] or row["id"] in found:
             continue
-        is_missing = row["path"] in scanned and modality in (None, row["modality"])
+        is_within = row["id"] != row["path"]
+        is_missing = is_within and row["path"] in scanned and modality in (None, row["modality"])
         if is_missing or not is_there(row["path"]):
             gone[row["modality"]].append(row["id"])
     return sum(index.remove_ids(ids, name) for name, ids in gone.items())
@@ -169,7 +174,7 @@ def _draw(item: "Item") -> bytes | None:
 
 
 class _Stamps:
-    """What tells whether an item has changed: the state of what it lies in."""
+    """What tells whether an item has changed: the state of what it lies in, and of a row its column."""
 
     def __init__(self) -> None:
         self._of_path = lru_cache(maxsize=None)(_state)
@@ -177,7 +182,10 @@ class _Stamps:
     def __call__(self, item: "Item") -> str:
         if item.modality == "text" and isinstance(item.source, str):
             return hashlib.sha256(item.source.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return self._of_path(item.path) if item.path else item.source.dataset._fingerprint
+        if not item.path:
+            return item.source.dataset._fingerprint
+        state, column = self._of_path(item.path), getattr(item.source, "column", None)
+        return state if column is None else f"{state} {column}"
 
 
 def _state(path: str) -> str:

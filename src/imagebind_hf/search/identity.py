@@ -3,6 +3,8 @@
 """Which model a store's vectors are of: vectors of two models have nothing to do with one another."""
 
 import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,12 +48,18 @@ def record_of(model: str | Path, revision: str | None = None, known: ModelRecord
         known: What is known already: files of the same size and time are not read again.
 
     Raises:
-        ValueError: If a folder has no weights.
+        ValueError: If a folder has no weights, or the one that is known is not there any more.
         OSError: If there is no such model.
     """
     from transformers import AutoConfig
+    from transformers.utils.peft_utils import find_adapter_config_file
 
     folder = Path(model)
+    if known is not None and known.files and str(model) == known.model and not folder.is_dir():
+        raise ValueError(f"The model is not in {known.model!r} any more: say where it is now, with --model.")
+    adapter = find_adapter_config_file(str(model), revision=revision)
+    if adapter is not None:
+        return _record_of_adapter(model, Path(adapter))
     config = AutoConfig.from_pretrained(model, revision=revision)
     if not folder.is_dir():
         commit = config._commit_hash or revision
@@ -65,10 +73,29 @@ def record_of(model: str | Path, revision: str | None = None, known: ModelRecord
     name = str(folder.resolve())
     if known is not None and known.model == name and known.files == files:
         return known
+    return ModelRecord(name, _digest(names), config.projection_dim, None, files)
+
+
+def _record_of_adapter(model: str | Path, adapter: Path) -> ModelRecord:
+    """Describe an adapter on top of its base."""
+    from transformers.utils.hub import extract_commit_hash
+
+    base = record_of(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    if not Path(model).is_dir():
+        commit = extract_commit_hash(str(adapter), None)
+        return ModelRecord(str(model), f"{commit}, {base.fingerprint}", base.dimension, commit)
+    names = [adapter, *sorted(adapter.parent.glob("*.safetensors"))]
+    files = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in names}
+    return ModelRecord(
+        str(Path(model).resolve()), f"{_digest(names)}, {base.fingerprint}", base.dimension, None, files
+    )
+
+
+def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for file in names:
+    for file in files:
         digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
         with open(file, "rb") as content:
             while block := content.read(_BLOCK):
                 digest.update(block)
-    return ModelRecord(name, digest.hexdigest(), config.projection_dim, None, files)
+    return digest.hexdigest()

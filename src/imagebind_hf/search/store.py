@@ -7,6 +7,7 @@ are apart because modalities lie apart in the space: among the neighbours of a t
 of a common index one looks into for pictures.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -183,7 +184,7 @@ class SearchIndex:
         """
         conditions = {}
         for name in map(str, names):
-            path = str(Path(name).absolute())
+            path = os.path.abspath(name)
             inside = f"path = {quote(path)} OR starts_with(path, {quote(path.rstrip('/') + '/')})"
             conditions[name] = f"(id = {quote(name)} OR id = {quote(path)} OR {inside})"
         tables = self._tables().values()
