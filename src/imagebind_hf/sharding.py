@@ -110,7 +110,7 @@ def save_by_modality(
             weight_map = {name: shard_name(modality_of(name)) for name in state_dict}
             write_index(staging, weight_map, size, model.num_parameters())
             publish(staging, target)
-    if push_to_hub:
+    if push_to_hub and is_main_process:
         model.push_to_hub(hub_kwargs.pop("repo_id", target.name), **hub_kwargs, token=kwargs.get("token"))
 
 
