@@ -193,6 +193,21 @@ def test_bad_arguments(tmp_path, pairs, arguments, message):
             make_trainer(tmp_path, pairs, **arguments)
 
 
+def test_trains_without_a_text_tower(tmp_path):
+    torch.manual_seed(0)
+    config = make_config(modalities=["vision", "imu"])
+    args = ImageBindTrainingArguments(
+        str(tmp_path), use_cpu=True, report_to="none", per_device_train_batch_size=8, max_steps=2, save_steps=2
+    )
+    processor = ImageBindProcessor.from_config(config)
+    pairs = {"imu": make_pairs("imu_values", (6, 200))}
+    trainer = ImageBindTrainer(ImageBindModel(config), args, pairs, processing_class=processor)
+    trainer.train()
+    assert trainer.state.global_step == 2 and trainer.processing_class is processor
+    parts = ["image_processor", "imu_feature_extractor", "video_processor"]
+    assert sorted(AutoProcessor.from_pretrained(tmp_path / "checkpoint-2").get_attributes()) == parts
+
+
 TWO = """
 import sys, json
 sys.path.insert(0, sys.argv[1])

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import ProcessorMixin, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME, rotate_checkpoints
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, seed_worker, speed_metrics
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, TrainOutput, seed_worker, speed_metrics
 
 from ..modeling_imagebind import ImageBindModel
 from .arguments import ImageBindTrainingArguments
@@ -145,6 +145,21 @@ class ImageBindTrainer(PublishingTrainer):
         if args.trained_layers is not None:
             keep_last_layers(model, args.trained_layers)
         return trained
+
+    def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
+        """Train; arguments are those of [`~transformers.Trainer.train`]."""
+        self._processor = self.processing_class
+        if not hasattr(self.processing_class, "tokenizer"):
+            # Before its loop, the base class aligns special tokens with the tokenizer that it takes any processor for.
+            self.processing_class = None
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            self.processing_class = self._processor
+
+    def _inner_training_loop(self, *args: Any, **kwargs: Any) -> TrainOutput:
+        self.processing_class = self._processor
+        return super()._inner_training_loop(*args, **kwargs)
 
     def get_train_dataloader(self) -> DataLoader:
         """Return the loader of batches of pairs, each of one kind."""
