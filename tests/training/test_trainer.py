@@ -208,6 +208,34 @@ def test_trains_without_a_text_tower(tmp_path):
     assert sorted(AutoProcessor.from_pretrained(tmp_path / "checkpoint-2").get_attributes()) == parts
 
 
+@pytest.mark.parametrize("what", ["loss", "weights"])
+def test_nothing_that_is_no_number_is_saved(tmp_path, what, monkeypatch):
+    loss = NaNAfterAWhile() if what == "loss" else None
+    trainer = make_trainer(
+        tmp_path, loss=loss, save_strategy="steps", save_steps=1, save_total_limit=1, logging_steps=20
+    )
+    if what == "weights":
+        step = trainer.training_step
+
+        def infinite_gradients(model, *args):
+            value = step(model, *args)
+            if trainer.state.global_step == 5:
+                model.imu_projection.weight.grad = torch.full_like(model.imu_projection.weight, torch.inf)
+            return value
+
+        monkeypatch.setattr(trainer, "training_step", infinite_gradients)
+    with pytest.raises(FloatingPointError, match="not finite at step 6.*learning_rate"):
+        trainer.train()
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-5"]
+    weights = AutoModel.from_pretrained(tmp_path / "checkpoint-5").state_dict().values()
+    assert all(value.isfinite().all() for value in weights)
+
+
+def test_a_run_that_logs_nothing_ends_with_an_error_too(tmp_path):
+    with pytest.raises(FloatingPointError, match="The loss is nan"):
+        make_trainer(tmp_path, loss=NaNAfterAWhile(), logging_steps=500).train()
+
+
 TWO = """
 import sys, json
 sys.path.insert(0, sys.argv[1])

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trainer: transformers' own, with pairs as data and a contrastive loss."""
 
-import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -14,13 +13,14 @@ import torch
 from datasets import Dataset
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import ProcessorMixin, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import ProcessorMixin
 from transformers.trainer import TRAINER_STATE_NAME, rotate_checkpoints
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, TrainOutput, seed_worker, speed_metrics
 
 from ..modeling_imagebind import ImageBindModel
 from .arguments import ImageBindTrainingArguments
 from .cache import cache_image_embeds
+from .callbacks import SetEpoch, StopOnNaN, check_finite
 from .data import LABELS, PairCollator, PairDataset, Pairs
 from .gradcache import cached_loss, embeddings
 from .losses import InfoNCELoss
@@ -123,8 +123,8 @@ class ImageBindTrainer(PublishingTrainer):
             self.pair_sampler = PairBatchSampler(
                 pairs, args.train_batch_size, self.accelerator.num_processes, args.pair_sampling, args.seed
             )
-            self.add_callback(_SetEpoch(self.pair_sampler))
-        self.add_callback(_StopOnNaN())
+            self.add_callback(SetEpoch(self.pair_sampler))
+        self.add_callback(StopOnNaN())
 
     @staticmethod
     def _choose_towers(
@@ -275,6 +275,7 @@ class ImageBindTrainer(PublishingTrainer):
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Save a checkpoint beside the others and rename it when it is complete: a kill leaves no half of one."""
+        check_finite(self._tr_loss, model, self.accelerator, self.state.global_step)
         run_dir = Path(super()._get_output_dir(trial))
         # Uploads leave out names that begin with an underscore.
         staging = run_dir / "_saving"
@@ -306,36 +307,3 @@ class ImageBindTrainer(PublishingTrainer):
                 use_mtime=True,
             )
         self.accelerator.wait_for_everyone()
-
-
-class _SetEpoch(TrainerCallback):
-    """Tells the sampler the epoch. Accelerate's own way ends at the sampler it wraps around ours."""
-
-    def __init__(self, sampler: PairBatchSampler):
-        self.sampler = sampler
-
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self.sampler.set_epoch(int((state.epoch or 0) + 1e-6))
-
-
-class _StopOnNaN(TrainerCallback):
-    """Ends a run whose loss is no number any more, before it overwrites good checkpoints."""
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(float(loss)):
-            raise FloatingPointError(
-                f"The loss is {loss} at step {state.global_step}, the gradient norm {logs.get('grad_norm')}, "
-                f"the learning rate {logs.get('learning_rate')}. Look for inputs that are not finite, lower "
-                "learning_rate, lengthen the warm-up, or use bf16 instead of fp16. Checkpoints of earlier "
-                "steps are as they were."
-            )
