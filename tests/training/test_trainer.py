@@ -236,6 +236,14 @@ def test_a_run_that_logs_nothing_ends_with_an_error_too(tmp_path):
         make_trainer(tmp_path, loss=NaNAfterAWhile(), logging_steps=500).train()
 
 
+def test_kinds_of_pairs_leave_parameters_unused(tmp_path):
+    def arguments(**values):
+        return ImageBindTrainingArguments(str(tmp_path), gradient_checkpointing=True, **values)
+
+    assert arguments().ddp_find_unused_parameters is True
+    assert arguments(ddp_find_unused_parameters=False).ddp_find_unused_parameters is False
+
+
 TWO = """
 import sys, json
 sys.path.insert(0, sys.argv[1])
