@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoProcessor
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor, ImageBindTrainer, ImageBindTrainingArguments
 from imagebind_hf.training import InfoNCELoss, Pairs
+from imagebind_hf.training.facts import stage_facts
 
 CONFIG = make_config(modalities=["text", "vision", "imu", "depth"])
 
@@ -242,6 +243,25 @@ def test_kinds_of_pairs_leave_parameters_unused(tmp_path):
 
     assert arguments().ddp_find_unused_parameters is True
     assert arguments(ddp_find_unused_parameters=False).ddp_find_unused_parameters is False
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_auto_find_batch_size(tmp_path, is_stream):
+    rows = make_pairs("imu_values", (6, 200))
+    rows = rows.with_format("numpy").to_iterable_dataset() if is_stream else rows
+    trainer = make_trainer(tmp_path, {"imu": rows}, auto_find_batch_size=True, max_steps=5)
+    compute, sizes = trainer.compute_loss, []
+
+    def small_memory(model, inputs, **kwargs):
+        sizes.append(len(inputs["imu_values"]))
+        if sizes[-1] > 4:
+            raise RuntimeError("CUDA out of memory. Tried to allocate")
+        return compute(model, inputs, **kwargs)
+
+    trainer.compute_loss = small_memory
+    trainer.train()
+    assert sizes == [8, *sorted({*sizes} - {8, 4}, reverse=True), *[4] * 5] and trainer.state.global_step == 5
+    assert stage_facts(trainer)["batch_size"] == 4
 
 
 TWO = """

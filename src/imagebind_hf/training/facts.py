@@ -41,7 +41,7 @@ def stage_facts(trainer: "ImageBindTrainer", name: str = "training") -> dict[str
             for name, pairs in trainer.pairs.items()
         },
         "steps": trainer.state.global_step,
-        "batch_size": args.train_batch_size * args.world_size * args.gradient_accumulation_steps,
+        "batch_size": trainer._train_batch_size * args.world_size * args.gradient_accumulation_steps,
         "learning_rate": args.learning_rate,
         "seconds": round(seconds, 1),
     }

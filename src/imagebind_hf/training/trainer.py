@@ -164,6 +164,9 @@ class ImageBindTrainer(PublishingTrainer):
     def get_train_dataloader(self) -> DataLoader:
         """Return the loader of batches of pairs, each of one kind."""
         args = self.args
+        # What `auto_find_batch_size` has come to.
+        batches = self.train_dataset if self.pair_sampler is None else self.pair_sampler
+        batches.batch_size = self._train_batch_size
         settings = {
             "collate_fn": self.data_collator,
             "num_workers": args.dataloader_num_workers,
