@@ -264,6 +264,15 @@ def test_auto_find_batch_size(tmp_path, is_stream):
     assert stage_facts(trainer)["batch_size"] == 4
 
 
+def test_data_seed(tmp_path):
+    def images(**arguments):
+        return next(iter(make_trainer(tmp_path, **arguments).get_train_dataloader()))["pixel_values"]
+
+    assert images(data_seed=7).equal(images(seed=7)) and not images(data_seed=7).equal(images())
+    rows = make_pairs("imu_values", (6, 200)).with_format("numpy").to_iterable_dataset()
+    assert make_trainer(tmp_path, {"imu": rows}, max_steps=1, data_seed=7).train_dataset.seed == 7
+
+
 TWO = """
 import sys, json
 sys.path.insert(0, sys.argv[1])

@@ -75,6 +75,7 @@ class ImageBindTrainer(PublishingTrainer):
         if not pairs:
             raise ValueError("train_dataset is empty: give at least one kind of pairs.")
         trained = self._choose_towers(model, args, pairs)
+        seed = args.seed if args.data_seed is None else args.data_seed
         if args.cache_frozen_embeddings:
             if "vision" in trained:
                 raise ValueError(
@@ -84,7 +85,7 @@ class ImageBindTrainer(PublishingTrainer):
             with args.main_process_first(desc="embedding images"):
                 pairs = {
                     name: cache_image_embeds(
-                        kind, model, processing_class, args.cache_frozen_embeddings, args.eval_batch_size, args.seed
+                        kind, model, processing_class, args.cache_frozen_embeddings, args.eval_batch_size, seed
                     )
                     for name, kind in pairs.items()
                 }
@@ -101,7 +102,7 @@ class ImageBindTrainer(PublishingTrainer):
                 args.world_size,
                 args.process_index,
                 args.stream_buffer_size,
-                args.seed,
+                seed,
             )
         else:
             train_data = PairDataset(pairs)
@@ -121,7 +122,7 @@ class ImageBindTrainer(PublishingTrainer):
         self.pair_sampler = None
         if not is_stream:
             self.pair_sampler = PairBatchSampler(
-                pairs, args.train_batch_size, self.accelerator.num_processes, args.pair_sampling, args.seed
+                pairs, args.train_batch_size, self.accelerator.num_processes, args.pair_sampling, seed
             )
             self.add_callback(SetEpoch(self.pair_sampler))
         self.add_callback(StopOnNaN())
