@@ -273,6 +273,20 @@ def test_data_seed(tmp_path):
     assert make_trainer(tmp_path, {"imu": rows}, max_steps=1, data_seed=7).train_dataset.seed == 7
 
 
+class LossWithParameters(InfoNCELoss):
+    def __init__(self):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.zeros(()))
+
+
+def test_a_loss_has_no_parameters_of_its_own(tmp_path):
+    with pytest.raises(ValueError, match=r"LossWithParameters has parameters \['bias'\]"):
+        make_trainer(tmp_path, loss=LossWithParameters())
+    loss = LossWithParameters()
+    loss.requires_grad_(False)
+    make_trainer(tmp_path, loss=loss)
+
+
 TWO = """
 import sys, json
 sys.path.insert(0, sys.argv[1])

@@ -44,14 +44,14 @@ class ImageBindTrainer(PublishingTrainer):
             named as the modality. An `IterableDataset` is streamed; then kinds take turns and `max_steps` must be set.
         processing_class: The processor; saved with every checkpoint.
         loss: A module of (image embeddings, partner embeddings, logit scale); [`InfoNCELoss`] by default. Of
-            pairs with `label_targets` it is given `labels`, of shape `(B,)`, too.
+            pairs with `label_targets` it is given `labels`, of shape `(B,)`, too. It has no parameters that train.
         eval_dataset: What is measured during training, by name; see `eval_strategy`, `metric_for_best_model` and
             `load_best_model_at_end` of the arguments.
         **kwargs: Passed on to [`~transformers.Trainer`].
 
     Raises:
         ValueError: If data or `trained_modalities` name a modality that the model lacks, no tower trains, or the
-            embeddings of a tower that trains shall be cached.
+            embeddings of a tower that trains shall be cached, or the loss has parameters of its own.
 
     Example:
         >>> from imagebind_hf import ImageBindTrainer, ImageBindTrainingArguments  # doctest: +SKIP
@@ -91,6 +91,12 @@ class ImageBindTrainer(PublishingTrainer):
                 }
         self.pairs, self.trained = pairs, trained
         self.loss = InfoNCELoss(args.gather_negatives) if loss is None else loss
+        own = [name for name, parameter in self.loss.named_parameters() if parameter.requires_grad]
+        if own:
+            raise ValueError(
+                f"{type(self.loss).__name__} has parameters {own}, which neither train nor are saved: freeze them, or "
+                "make them buffers."
+            )
         self.frozen_inputs = {spec.name for spec in model.inputs.values() if spec.tower not in trained}
         self.frozen_inputs.add("image_embeds")
         self._staging: str | None = None
