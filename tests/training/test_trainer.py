@@ -321,3 +321,54 @@ def test_two_processes_with_gloo_train_as_one(tmp_path):
     one, two = results
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-4)
     np.testing.assert_allclose(two["weight"], one["weight"], atol=1e-4)
+
+
+TWO_KINDS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import torch
+from imagebind_hf.training import InfoNCELoss
+from training.test_trainer import make_trainer
+
+settings = {"per_device_train_batch_size": 4, "max_steps": 4, "gradient_checkpointing": True}
+trainer = make_trainer(sys.argv[2], **settings)
+trainer.train()
+print("trained", trainer.state.global_step, flush=True)
+
+class NaNInOne(InfoNCELoss):
+    calls = 0
+    def forward(self, *args):
+        self.calls += 1
+        is_bad = self.calls == 3 and trainer.args.process_index == 1
+        return super().forward(*args) * (float("nan") if is_bad else 1)
+
+saving = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 1, "logging_steps": 10}
+trainer = make_trainer(sys.argv[2], loss=NaNInOne(False), **settings, **saving)
+try:
+    trainer.train()
+except FloatingPointError as error:
+    print(error, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_checkpoint_gradients_and_stop_together(tmp_path):
+    """Kinds of pairs take turns under DDP with gradient checkpointing; a loss that is NaN in one process ends both."""
+    (tmp_path / "two.py").write_text(TWO_KINDS)
+    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--num_machines", "1"]
+    launch += [
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--num_cpu_threads_per_process",
+        "1",
+        "--multi_gpu",
+    ]
+    process = subprocess.run(
+        [*launch, str(tmp_path / "two.py"), tests, str(tmp_path / "out")], capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert process.stdout.count("trained 4") == 2 and process.stdout.count("not finite at step 3") == 2
+    assert [path.name for path in (tmp_path / "out").glob("checkpoint-*")] == ["checkpoint-2"]

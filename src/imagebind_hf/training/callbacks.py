@@ -53,7 +53,7 @@ class StopOnNaN(TrainerCallback):
 
 
 def check_finite(loss: torch.Tensor, model: nn.Module, accelerator: Accelerator, step: int) -> None:
-    """Raise a FloatingPointError, in all processes, if the loss or a weight that trains is no number in one of them."""
+    """Raise a FloatingPointError in all processes if the loss, or a weight that trains, is not finite in one."""
     tensors = [loss, *(parameter.detach() for parameter in model.parameters() if parameter.requires_grad)]
     parts = [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
     is_finite = torch.stack([part.isfinite().all().to(loss.device) for part in parts]).all()
