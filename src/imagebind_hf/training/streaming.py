@@ -54,6 +54,11 @@ class PairStream(torch.utils.data.IterableDataset):
                 rows = rows.to_iterable_dataset()
             self.streams[name] = split_dataset_by_node(rows, process_index, num_processes)
 
+    @property
+    def num_shards(self) -> int:
+        """So many workers can read at once: a shard goes to one of them, and each must have one of every stream."""
+        return min(stream.num_shards for stream in self.streams.values())
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         batches = {name: self._batches(name) for name in self.streams}
         while True:

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from transformers import ProcessorMixin
 from transformers.trainer import TRAINER_STATE_NAME, rotate_checkpoints
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, TrainOutput, seed_worker, speed_metrics
+from transformers.utils import logging
 
 from ..modeling_imagebind import ImageBindModel
 from .arguments import ImageBindTrainingArguments
@@ -29,6 +30,8 @@ from .publishing import PublishingTrainer
 from .sampler import PairBatchSampler
 from .streaming import PairStream
 from .validation import ValidationSet
+
+logger = logging.get_logger(__name__)
 
 
 class ImageBindTrainer(PublishingTrainer):
@@ -174,13 +177,20 @@ class ImageBindTrainer(PublishingTrainer):
         # What `auto_find_batch_size` has come to.
         batches = self.train_dataset if self.pair_sampler is None else self.pair_sampler
         batches.batch_size = self._train_batch_size
+        workers = args.dataloader_num_workers
+        if self.pair_sampler is None and workers > self.train_dataset.num_shards:
+            workers = self.train_dataset.num_shards
+            logger.warning(
+                f"dataloader_num_workers is {args.dataloader_num_workers}, but a stream has {workers} shards for a "
+                f"process: {workers} workers read."
+            )
         settings = {
             "collate_fn": self.data_collator,
-            "num_workers": args.dataloader_num_workers,
+            "num_workers": workers,
             "pin_memory": args.dataloader_pin_memory,
             "persistent_workers": args.dataloader_persistent_workers,
             "prefetch_factor": args.dataloader_prefetch_factor,
-            "worker_init_fn": partial(seed_worker, num_workers=args.dataloader_num_workers, rank=args.process_index),
+            "worker_init_fn": partial(seed_worker, num_workers=workers, rank=args.process_index),
         }
         if self.pair_sampler is None:
             # A stream makes its batches, and divides its rows among the processes, by itself.
