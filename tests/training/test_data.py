@@ -9,8 +9,10 @@ from datasets import ClassLabel, Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebind_hf.training import PairBatchSampler, PairDataset, Pairs
-from imagebind_hf.training.data import LABELS
+from conftest import make_config
+from imagebind_hf import ImageBindModel, ImageBindProcessor
+from imagebind_hf.training import PairBatchSampler, PairCollator, PairDataset, Pairs
+from imagebind_hf.training.data import LABELS, preprocess
 
 
 def side(name: str, labels: list[int]) -> Dataset:
@@ -143,3 +145,19 @@ def test_labels_of_pairs(views):
     assert LABELS not in dataclasses.replace(pairs, label_targets=False).fetch(rows)
     with pytest.raises(ValueError, match="label_targets need pairs by_label"):
         Pairs("audio", images, images.rename_column("image", "audio"), label_targets=True)
+
+
+def test_videos_on_the_side_of_the_images():
+    config = make_config(modalities=["vision", "imu"])
+    processor = ImageBindProcessor.from_config(config)
+    rng = np.random.default_rng(0)
+    videos = [rng.integers(0, 255, (4, 40, 40, 3), dtype=np.uint8) for _ in range(2)]
+    motion = np.zeros((2, 6, 200), np.float32)
+    raw = Dataset.from_dict({"video": videos, "imu_values": motion}).with_format("numpy")
+    ready = preprocess(raw, processor, "video")
+    pairs = {"imu": Pairs("imu", ready)}
+    assert pairs["imu"].image_column == "pixel_values_videos"
+    inputs = PairCollator(processor, pairs)(PairDataset(pairs).__getitems__([(0, 1, 1), (0, 0, 0)]))
+    expected = processor(videos=videos[::-1], return_tensors="pt")["pixel_values_videos"]
+    assert expected.ndim > 4 and inputs["pixel_values_videos"].equal(expected)
+    assert ImageBindModel(config)(**inputs).video_embeds.shape == (2, config.projection_dim)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Array2D, Array3D, Array4D, Dataset, Features, IterableDataset
+from datasets import Array2D, Array3D, Array4D, Array5D, Dataset, Features, IterableDataset
 from transformers import ProcessorMixin
 from transformers.utils import logging
 
@@ -23,10 +23,10 @@ from .augmentation import Augmentation
 logger = logging.get_logger(__name__)
 
 # What stands on the side of the images.
-ANCHOR_COLUMNS = ["text", "image", "video", "pixel_values", "image_embeds"]
+ANCHOR_COLUMNS = ["text", "image", "video", "pixel_values", "pixel_values_videos", "image_embeds"]
 # Says which pairs of a batch go together; no input of the model.
 LABELS = "pair_labels"
-ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D}
+ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D, 5: Array5D}
 
 
 @dataclass
@@ -39,8 +39,9 @@ class Pairs:
 
     Args:
         modality: The partner's modality.
-        images: Data set with a column `image`, `video`, `pixel_values` or `image_embeds`; for what has no images,
-            `text` (the paper's text-paired baseline). A stream (`IterableDataset`) holds the partners too.
+        images: Data set with a column `image`, `video`, `pixel_values`, `pixel_values_videos` or `image_embeds`; for
+            what has no images, `text` (the paper's text-paired baseline). A stream (`IterableDataset`) holds the
+            partners too.
         partners: Data set with a column named as the modality, or as its model input. `images` itself by default.
         by_label: Pair by the column `label`: by the names of the classes where both sides have them.
         label_targets: Of pairs by label, an image's targets in a batch are all partners of its label, not only the one
