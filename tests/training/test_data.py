@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.training import PairBatchSampler, PairCollator, PairDataset, Pairs
-from imagebind_hf.training.data import LABELS, preprocess
+from imagebind_hf.training.data import LABELS, logger, preprocess
 
 
 def side(name: str, labels: list[int]) -> Dataset:
@@ -108,6 +108,24 @@ def test_classes_pair_by_name_where_numbers_differ():
     sounds = side("audio", [0, 1]).cast_column("label", ClassLabel(names=["dog", "cat"]))
     pairs = Pairs("audio", images, sounds, by_label=True)
     assert sorted(map(tuple, pairs.draw(np.random.default_rng(0)).tolist())) == [(0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_rows_without_a_label_are_left_out(views, monkeypatch):
+    classes = ClassLabel(names=["cat", "dog", "cow"])
+    images = side("image", [-1, 0, 1, -1] * views).cast_column("label", classes)
+    sounds = side("audio", [1, -1, 0]).cast_column("label", ClassLabel(names=["cat", "dog"]))
+    warnings = []
+    monkeypatch.setattr(logger, "warning", warnings.append)
+    pairs = Pairs("audio", images, sounds, by_label=True, views=views)
+    assert sorted({(image % 4, sound) for image, sound in pairs.draw(np.random.default_rng(0)).tolist()}) == [
+        (1, 2),
+        (2, 0),
+    ]
+    assert len(pairs) == 2 and "3 rows without a label" in warnings[0]
+    # Of plain numbers, -1 is one as any other.
+    plain = Pairs("audio", side("image", [-1, 1]), side("audio", [1, -1]), by_label=True)
+    assert sorted(map(tuple, plain.draw(np.random.default_rng(0)).tolist())) == [(0, 1), (1, 0)]
 
 
 @pytest.mark.parametrize("replication, uses", [(1.0, [1] * 8), (1.25, [1] * 6 + [2] * 2), (3.0, [3] * 8)])

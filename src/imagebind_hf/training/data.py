@@ -43,7 +43,8 @@ class Pairs:
             what has no images, `text` (the paper's text-paired baseline). A stream (`IterableDataset`) holds the
             partners too.
         partners: Data set with a column named as the modality, or as its model input. `images` itself by default.
-        by_label: Pair by the column `label`: by the names of the classes where both sides have them.
+        by_label: Pair by the column `label`: by the names of the classes where both sides have them. Rows that lack a
+            class label (-1) are left out.
         label_targets: Of pairs by label, an image's targets in a batch are all partners of its label, not only the one
             that it was drawn with; else the others of its label are negatives.
         augment: What is done with every pair that is drawn.
@@ -103,17 +104,26 @@ class Pairs:
         """Return the rows of every label that is on both sides."""
         sides = [np.asarray(side.with_format(None)["label"]) for side in (self.images, self.partners)]
         names = [getattr(side.features["label"], "names", None) for side in (self.images, self.partners)]
+        # Of class labels, datasets' convention for a row without one is -1.
+        known = [np.full(len(side), True) if of is None else side >= 0 for side, of in zip(sides, names, strict=True)]
         if all(names):
             # Numbers of two data sets need not mean the same.
-            sides = [np.asarray(known)[side] for known, side in zip(names, sides, strict=True)]
-        sides[0] = sides[0][: len(sides[0]) // self.views]
-        labels = np.intersect1d(*sides)
-        alone = sorted(set(np.concatenate(sides).tolist()) - set(labels.tolist()))
+            sides = [np.asarray(of)[side] for of, side in zip(names, sides, strict=True)]
+        first_view = slice(len(sides[0]) // self.views)
+        sides[0], known[0] = sides[0][first_view], known[0][first_view]
+        labelled = [side[rows] for side, rows in zip(sides, known, strict=True)]
+        labels = np.intersect1d(*labelled)
+        alone = sorted(set(np.concatenate(labelled).tolist()) - set(labels.tolist()))
+        unlabelled = sum(map(len, sides)) - sum(map(len, labelled))
         if not len(labels):
             raise ValueError(f"Pairs of {self.modality}: no label is on both sides, only {alone}.")
-        if alone:
-            logger.warning(f"Pairs of {self.modality}: labels {alone} are on one side only and left out.")
-        return [tuple(np.flatnonzero(side == label) for side in sides) for label in labels]
+        if alone or unlabelled:
+            logger.warning(
+                f"Pairs of {self.modality}: left out are labels that are on one side only ({alone}) and "
+                f"{unlabelled} rows without a label."
+            )
+        pools = list(zip(sides, known, strict=True))
+        return [tuple(np.flatnonzero((side == label) & rows) for side, rows in pools) for label in labels]
 
     @property
     def num_pairs(self) -> int:
