@@ -69,11 +69,12 @@ def test_batches_are_of_one_kind(mixing, processes):
     sampler = PairBatchSampler(pairs, 4, processes, mixing, seed=1)
     batches = list(sampler)
     assert len(batches) == len(sampler)
-    assert all(len(batch) == 4 and len({kind for kind, _, _ in batch}) == 1 for batch in batches)
+    assert all(len(batch) == 4 and len({(kind, seed) for kind, _, _, seed in batch}) == 1 for batch in batches)
     kinds = [batch[0][0] for batch in batches]
     for step in range(0, len(kinds), processes):
         assert len(set(kinds[step : step + processes])) == 1, "processes that step together have one kind"
-    assert len({key for batch in batches for key in batch}) == 4 * len(batches), "no pair twice in an epoch"
+    assert len({key[:3] for batch in batches for key in batch}) == 4 * len(batches), "no pair twice in an epoch"
+    assert len({batch[0][3] for batch in batches}) == len(batches), "to each batch a seed"
     if mixing == "round_robin":
         assert kinds[::processes] == [0, 1] * (len(kinds) // processes // 2)
     else:
@@ -100,7 +101,8 @@ def test_batches_too_small():
 def test_dataset_reads_a_batch_at_once():
     data = PairDataset({"audio": aligned("audio", 5), "depth": aligned("depth", 6)})
     assert len(data) == 11
-    assert data.__getitems__([(1, 2, 2), (1, 4, 4)]) == {"kind": "depth", "image": [2, 4], "depth": [2, 4]}
+    columns = data.__getitems__([(1, 2, 2, 9), (1, 4, 4, 9)])
+    assert columns == {"kind": "depth", "seed": 9, "image": [2, 4], "depth": [2, 4]}
 
 
 def test_classes_pair_by_name_where_numbers_differ():
@@ -156,7 +158,7 @@ def test_labels_of_pairs(views):
     images, sounds = side("image", labels * views), side("audio", [1, 3, 3, 2])
     pairs = Pairs("audio", images, sounds, by_label=True, label_targets=True, views=views)
     rows = pairs.draw(np.random.default_rng(0))
-    columns = PairDataset({"audio": pairs}).__getitems__([(0, *row) for row in rows])
+    columns = PairDataset({"audio": pairs}).__getitems__([(0, *row, 0) for row in rows])
     of_rows = np.array(labels)[rows[:, 0] % 5]
     found = columns[LABELS]
     assert len(set(zip(of_rows.tolist(), found.tolist(), strict=True))) == len(set(found.tolist())) == 2
@@ -175,7 +177,7 @@ def test_videos_on_the_side_of_the_images():
     ready = preprocess(raw, processor, "video")
     pairs = {"imu": Pairs("imu", ready)}
     assert pairs["imu"].image_column == "pixel_values_videos"
-    inputs = PairCollator(processor, pairs)(PairDataset(pairs).__getitems__([(0, 1, 1), (0, 0, 0)]))
+    inputs = PairCollator(processor, pairs)(PairDataset(pairs).__getitems__([(0, 1, 1, 7), (0, 0, 0, 7)]))
     expected = processor(videos=videos[::-1], return_tensors="pt")["pixel_values_videos"]
     assert expected.ndim > 4 and inputs["pixel_values_videos"].equal(expected)
     assert ImageBindModel(config)(**inputs).video_embeds.shape == (2, config.projection_dim)

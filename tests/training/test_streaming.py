@@ -24,7 +24,7 @@ def test_kinds_take_turns_and_pairs_stay_together():
     for number, batch in enumerate(batches):
         kind = ("audio", "depth")[number % 2]
         assert (
-            list(batch) == ["kind", "image", kind]
+            list(batch) == ["kind", "seed", "image", kind]
             and batch["kind"] == kind
             and batch["image"] == [-value for value in batch[kind]]
         )

@@ -18,7 +18,7 @@ from transformers.utils import logging
 
 from ..modeling_imagebind import INPUTS, input_name
 from ..processing_imagebind import processor_argument
-from .augmentation import Augmentation
+from .augmentation import Augmentation, seeded
 
 logger = logging.get_logger(__name__)
 
@@ -197,7 +197,7 @@ def _stretch(pool: np.ndarray, size: int, generator: np.random.Generator) -> np.
 
 
 class PairDataset(torch.utils.data.Dataset):
-    """Several kinds of pairs as one data set; an item's key is (kind, image row, partner row)."""
+    """Several kinds of pairs as one data set; an item's key is (kind, image row, partner row, the batch's seed)."""
 
     def __init__(self, pairs: Mapping[str, Pairs]):
         self.pairs = dict(pairs)
@@ -206,11 +206,12 @@ class PairDataset(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return sum(map(len, self.pairs.values()))
 
-    def __getitems__(self, keys: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
-        """Read a batch of one kind, as columns, with the name of the `kind`."""
+    def __getitems__(self, keys: Sequence[tuple[int, int, int, int]]) -> dict[str, Any]:
+        """Read a batch of one kind, as columns, with the name of the `kind` and the `seed` of its augmentation."""
         rows = np.asarray(keys)
-        kind = self.kinds[rows[0, 0]]
-        return {"kind": kind, **self.pairs[kind].fetch(rows[:, 1:])}
+        kind, seed = self.kinds[rows[0, 0]], int(rows[0, 3])
+        with seeded(seed):
+            return {"kind": kind, "seed": seed, **self.pairs[kind].fetch(rows[:, 1:3])}
 
 
 class PairCollator:
@@ -218,7 +219,7 @@ class PairCollator:
 
     Args:
         processor: The processor.
-        pairs: The kinds of pairs whose partners' features are augmented; a batch names its `kind`.
+        pairs: The kinds of pairs whose partners' features are augmented; a batch names its `kind` and `seed`.
     """
 
     def __init__(self, processor: ProcessorMixin, pairs: Mapping[str, Pairs] | None = None):
@@ -231,14 +232,16 @@ class PairCollator:
 
     def __call__(self, columns: dict[str, Any]) -> dict[str, torch.Tensor]:
         columns = dict(columns)
-        kind = columns.pop("kind", None)
+        kind, seed = columns.pop("kind", None), columns.pop("seed", None)
         inputs = {name: stack(values) for name, values in columns.items() if is_ready(name)}
         raw = {processor_argument(n): list(values) for n, values in columns.items() if not is_ready(n)}
         if raw:
             inputs |= self.processor(**raw, return_tensors="pt")
         if kind in self.transforms:
             name, transform = self.transforms[kind]
-            inputs[name] = torch.stack([transform(row) for row in inputs[name]])
+            # Another seed than that of the raw pairs, or the same numbers would be drawn again.
+            with seeded(seed + 1):
+                inputs[name] = torch.stack([transform(row) for row in inputs[name]])
         return inputs
 
 
