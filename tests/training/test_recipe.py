@@ -163,6 +163,7 @@ SAVING = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lora", ["", "{r: 2}"])
 def test_a_run_goes_on_where_it_was(recipe, monkeypatch, lora):
     changes = SAVING + ([f"stages.1.arguments.lora={lora}"] if lora else [])
@@ -193,6 +194,7 @@ def test_a_run_goes_on_where_it_was(recipe, monkeypatch, lora):
     assert [stage["steps"] for stage in facts[1]] == [stage["steps"] for stage in facts[0]] == [3, 3]
 
 
+@pytest.mark.slow
 def test_bad_resumes(recipe):
     folder = recipe.parent
     run_recipe(load_recipe(recipe, SAVING), folder, folder / "out")
