@@ -7,6 +7,7 @@ from datasets import Dataset
 from PIL import Image
 
 from imagebind_hf.training import Augmentation, PairCollator, PairDataset, Pairs
+from training.test_trainer import make_pairs, make_trainer
 
 RAMP = np.add.outer(np.arange(60), 2 * np.arange(80)).astype(np.uint8)
 PICTURE = Image.fromarray(np.stack([RAMP, RAMP, RAMP], axis=-1))
@@ -45,7 +46,9 @@ def test_masks_on_a_spectrogram():
     assert augment("left", "alone") == ("left", "alone")
     rows = Dataset.from_dict({"image_embeds": [[1.0]] * 4, "input_features": np.ones((4, 3, 128, 204), np.float32)})
     pairs = {"sounds": Pairs("audio", rows.with_format("numpy"), augment=augment)}
-    batch = PairCollator(processor=None, pairs=pairs)(PairDataset(pairs).__getitems__([(0, i, i) for i in range(4)]))
+    batch = PairCollator(processor=None, pairs=pairs)(
+        PairDataset(pairs).__getitems__([(0, i, i, 5) for i in range(4)])
+    )
     assert batch.keys() == {"image_embeds", "input_features"}
     masked = batch["input_features"]
     assert masked.shape == (4, 3, 128, 204) and not masked[0].equal(masked[1])
@@ -94,3 +97,50 @@ def test_bad_transforms(transforms, message):
     for part in ("joint", "image", "partner", "features"):
         with pytest.raises(ValueError, match=message):
             Augmentation(**{part: transforms})
+
+
+NOISE = [{"RandomHorizontalFlip": {}}, {"GaussianNoise": {"sigma": 0.5, "clip": False}}]
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_resume_is_exact_with_augmentation(tmp_path, workers, is_stream):
+    rows = make_pairs("pixel_values_depth", (1, 32, 32))
+    if is_stream:
+        rows = rows.with_format("numpy").to_iterable_dataset(num_shards=2)
+    joint = [{"RandomHorizontalFlip": {}}]
+    augment = Augmentation(joint, NOISE, features=[{"RandomErasing": {"p": 1.0, "scale": [0.3, 0.6]}}])
+
+    def trainer(**arguments):
+        pairs = {"depth": Pairs("depth", rows, augment=augment)}
+        arguments |= {"max_steps": 7, "dataloader_num_workers": workers, "stream_buffer_size": 8}
+        return make_trainer(tmp_path, pairs, dataloader_persistent_workers=workers > 0, **arguments)
+
+    whole = trainer(save_strategy="steps", save_steps=2)
+    whole.train()
+    for step in (2, 4):
+        again = trainer()
+        again.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
+        losses = [[entry["loss"] for entry in each.state.log_history if "loss" in entry] for each in (whole, again)]
+        assert losses[0] == losses[1] and len(losses[0]) == 7
+        assert all(
+            torch.equal(value, again.model.state_dict()[name]) for name, value in whole.model.state_dict().items()
+        )
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_augmentation_differs_by_epoch_batch_and_part(tmp_path, workers):
+    noise = [{"GaussianNoise": {"sigma": 1.0, "clip": False}}]
+    pixels = Dataset.from_dict(
+        {"pixel_values": np.zeros((16, 3, 32, 32), np.float32), "imu_values": np.zeros((16, 6, 200))}
+    )
+    pairs = {"imu": Pairs("imu", pixels.with_format("torch"), augment=Augmentation(image=noise, features=noise))}
+    trainer = make_trainer(tmp_path, pairs, dataloader_num_workers=workers, dataloader_persistent_workers=workers > 0)
+    loader = trainer.get_train_dataloader()
+    seen = []
+    for epoch in (0, 1, 0):
+        loader.set_epoch(epoch)
+        seen.append([(batch["pixel_values"][:, 0, 0, :8], batch["imu_values"][:, 0, :8]) for batch in loader])
+    first, second, again = (torch.cat([part for batch in epoch for part in batch]) for epoch in seen)
+    assert first.equal(again), "of seed and epoch alone"
+    assert len(torch.cat([first, second]).unique()) > 0.99 * 2 * first.numel(), "nothing is drawn twice"

@@ -9,8 +9,10 @@ from datasets import ClassLabel, Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebind_hf.training import PairBatchSampler, PairDataset, Pairs
-from imagebind_hf.training.data import LABELS
+from conftest import make_config
+from imagebind_hf import ImageBindModel, ImageBindProcessor
+from imagebind_hf.training import PairBatchSampler, PairCollator, PairDataset, Pairs
+from imagebind_hf.training.data import LABELS, logger, preprocess
 
 
 def side(name: str, labels: list[int]) -> Dataset:
@@ -67,11 +69,12 @@ def test_batches_are_of_one_kind(mixing, processes):
     sampler = PairBatchSampler(pairs, 4, processes, mixing, seed=1)
     batches = list(sampler)
     assert len(batches) == len(sampler)
-    assert all(len(batch) == 4 and len({kind for kind, _, _ in batch}) == 1 for batch in batches)
+    assert all(len(batch) == 4 and len({(kind, seed) for kind, _, _, seed in batch}) == 1 for batch in batches)
     kinds = [batch[0][0] for batch in batches]
     for step in range(0, len(kinds), processes):
         assert len(set(kinds[step : step + processes])) == 1, "processes that step together have one kind"
-    assert len({key for batch in batches for key in batch}) == 4 * len(batches), "no pair twice in an epoch"
+    assert len({key[:3] for batch in batches for key in batch}) == 4 * len(batches), "no pair twice in an epoch"
+    assert len({batch[0][3] for batch in batches}) == len(batches), "to each batch a seed"
     if mixing == "round_robin":
         assert kinds[::processes] == [0, 1] * (len(kinds) // processes // 2)
     else:
@@ -98,7 +101,8 @@ def test_batches_too_small():
 def test_dataset_reads_a_batch_at_once():
     data = PairDataset({"audio": aligned("audio", 5), "depth": aligned("depth", 6)})
     assert len(data) == 11
-    assert data.__getitems__([(1, 2, 2), (1, 4, 4)]) == {"kind": "depth", "image": [2, 4], "depth": [2, 4]}
+    columns = data.__getitems__([(1, 2, 2, 9), (1, 4, 4, 9)])
+    assert columns == {"kind": "depth", "seed": 9, "image": [2, 4], "depth": [2, 4]}
 
 
 def test_classes_pair_by_name_where_numbers_differ():
@@ -106,6 +110,24 @@ def test_classes_pair_by_name_where_numbers_differ():
     sounds = side("audio", [0, 1]).cast_column("label", ClassLabel(names=["dog", "cat"]))
     pairs = Pairs("audio", images, sounds, by_label=True)
     assert sorted(map(tuple, pairs.draw(np.random.default_rng(0)).tolist())) == [(0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_rows_without_a_label_are_left_out(views, monkeypatch):
+    classes = ClassLabel(names=["cat", "dog", "cow"])
+    images = side("image", [-1, 0, 1, -1] * views).cast_column("label", classes)
+    sounds = side("audio", [1, -1, 0]).cast_column("label", ClassLabel(names=["cat", "dog"]))
+    warnings = []
+    monkeypatch.setattr(logger, "warning", warnings.append)
+    pairs = Pairs("audio", images, sounds, by_label=True, views=views)
+    assert sorted({(image % 4, sound) for image, sound in pairs.draw(np.random.default_rng(0)).tolist()}) == [
+        (1, 2),
+        (2, 0),
+    ]
+    assert len(pairs) == 2 and "3 rows without a label" in warnings[0]
+    # Of plain numbers, -1 is one as any other.
+    plain = Pairs("audio", side("image", [-1, 1]), side("audio", [1, -1]), by_label=True)
+    assert sorted(map(tuple, plain.draw(np.random.default_rng(0)).tolist())) == [(0, 1), (1, 0)]
 
 
 @pytest.mark.parametrize("replication, uses", [(1.0, [1] * 8), (1.25, [1] * 6 + [2] * 2), (3.0, [3] * 8)])
@@ -136,10 +158,26 @@ def test_labels_of_pairs(views):
     images, sounds = side("image", labels * views), side("audio", [1, 3, 3, 2])
     pairs = Pairs("audio", images, sounds, by_label=True, label_targets=True, views=views)
     rows = pairs.draw(np.random.default_rng(0))
-    columns = PairDataset({"audio": pairs}).__getitems__([(0, *row) for row in rows])
+    columns = PairDataset({"audio": pairs}).__getitems__([(0, *row, 0) for row in rows])
     of_rows = np.array(labels)[rows[:, 0] % 5]
     found = columns[LABELS]
     assert len(set(zip(of_rows.tolist(), found.tolist(), strict=True))) == len(set(found.tolist())) == 2
     assert LABELS not in dataclasses.replace(pairs, label_targets=False).fetch(rows)
     with pytest.raises(ValueError, match="label_targets need pairs by_label"):
         Pairs("audio", images, images.rename_column("image", "audio"), label_targets=True)
+
+
+def test_videos_on_the_side_of_the_images():
+    config = make_config(modalities=["vision", "imu"])
+    processor = ImageBindProcessor.from_config(config)
+    rng = np.random.default_rng(0)
+    videos = [rng.integers(0, 255, (4, 40, 40, 3), dtype=np.uint8) for _ in range(2)]
+    motion = np.zeros((2, 6, 200), np.float32)
+    raw = Dataset.from_dict({"video": videos, "imu_values": motion}).with_format("numpy")
+    ready = preprocess(raw, processor, "video")
+    pairs = {"imu": Pairs("imu", ready)}
+    assert pairs["imu"].image_column == "pixel_values_videos"
+    inputs = PairCollator(processor, pairs)(PairDataset(pairs).__getitems__([(0, 1, 1, 7), (0, 0, 0, 7)]))
+    expected = processor(videos=videos[::-1], return_tensors="pt")["pixel_values_videos"]
+    assert expected.ndim > 4 and inputs["pixel_values_videos"].equal(expected)
+    assert ImageBindModel(config)(**inputs).video_embeds.shape == (2, config.projection_dim)

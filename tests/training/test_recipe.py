@@ -18,7 +18,7 @@ from huggingface_hub import ModelCard
 from peft import PeftModel
 from transformers import AutoConfig, AutoModel, AutoProcessor
 
-from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindTrainingArguments
+from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindTrainer, ImageBindTrainingArguments
 from imagebind_hf.cards import write_card
 from imagebind_hf.datasets.sources import SourceConfig, load_source
 from imagebind_hf.evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
@@ -154,6 +154,64 @@ def test_lora_in_a_recipe(recipe, merge):
     accuracy = zero_shot_accuracy(embeds, classes, torch.tensor(rows["label"][:]))
     assert accuracy == results["zero_shot"]["depth"]["accuracy"]
     assert not torch.allclose(embeds, before, atol=1e-3)
+
+
+SAVING = [
+    f"stages.{stage}.arguments.{name}={value}"
+    for stage in (0, 1)
+    for name, value in {"save_strategy": "steps", "save_steps": 2, "max_steps": 3}.items()
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lora", ["", "{r: 2}"])
+def test_a_run_goes_on_where_it_was(recipe, monkeypatch, lora):
+    changes = SAVING + ([f"stages.1.arguments.lora={lora}"] if lora else [])
+    folder = recipe.parent
+    whole = run_recipe(load_recipe(recipe, changes), folder, folder / "whole")
+    steps, training_step = [], ImageBindTrainer.training_step
+    killed_at = [3, 5, 8]
+
+    def spy(trainer, *args):
+        steps.append((Path(trainer.args.output_dir).name, trainer.state.global_step))
+        if len(steps) in killed_at:
+            raise KeyboardInterrupt
+        return training_step(trainer, *args)
+
+    monkeypatch.setattr(ImageBindTrainer, "training_step", spy)
+    again = load_recipe(recipe, [*changes, "resume_from_checkpoint=true"])
+    # After a checkpoint of the first stage, before one of the second, and after one of that.
+    for _ in killed_at:
+        with pytest.raises(KeyboardInterrupt):
+            run_recipe(again, folder, folder / "parts")
+    results = run_recipe(again, folder, folder / "parts")
+    first, second = ([step for name, step in steps if name == f"stage-{stage}"] for stage in (0, 1))
+    assert first == [0, 1, 2, 2] and second == [0, 0, 1, 2, 2]
+    assert results == whole == run_recipe(again, folder, folder / "parts") and len(steps) == 9, "nothing left to train"
+    models = [AutoModel.from_pretrained(folder / name).state_dict() for name in ("whole", "parts")]
+    assert all(value.equal(models[1][name]) for name, value in models[0].items())
+    facts = [json.loads((folder / name / "training.json").read_text())["stages"] for name in ("whole", "parts")]
+    assert [stage["steps"] for stage in facts[1]] == [stage["steps"] for stage in facts[0]] == [3, 3]
+
+
+@pytest.mark.slow
+def test_bad_resumes(recipe):
+    folder = recipe.parent
+    run_recipe(load_recipe(recipe, SAVING), folder, folder / "out")
+    first = "stages.0.arguments.resume_from_checkpoint"
+    for changes, message in (
+        (SAVING, "holds checkpoints of an earlier run.*resume_from_checkpoint=true"),
+        ([*SAVING, f"{first}=/nonexistent"], "'/nonexistent' is no folder of a checkpoint"),
+        ([*SAVING, f"{first}=5"], "resume_from_checkpoint is 5, expected true, false or a checkpoint"),
+        (["resume_from_checkpoint=true"], "no stage saves checkpoints"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run_recipe(load_recipe(recipe, changes), folder, folder / "out")
+    # From a checkpoint that is named: two steps were done, the third is the last.
+    checkpoint = folder / "out" / "stage-0" / "checkpoint-2"
+    run_recipe(load_recipe(recipe, [*SAVING, f"{first}={checkpoint}"]), folder, folder / "other")
+    models = [AutoModel.from_pretrained(folder / name).state_dict() for name in ("out", "other")]
+    assert all(value.equal(models[1][name]) for name, value in models[0].items())
 
 
 @pytest.mark.parametrize("name", PACKAGED)

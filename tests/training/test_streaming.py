@@ -24,7 +24,7 @@ def test_kinds_take_turns_and_pairs_stay_together():
     for number, batch in enumerate(batches):
         kind = ("audio", "depth")[number % 2]
         assert (
-            list(batch) == ["kind", "image", kind]
+            list(batch) == ["kind", "seed", "image", kind]
             and batch["kind"] == kind
             and batch["image"] == [-value for value in batch[kind]]
         )
@@ -66,6 +66,24 @@ def test_trains_and_resumes_exactly(tmp_path):
     again.train(resume_from_checkpoint=str(tmp_path / "parts" / "checkpoint-5"))
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("shards, workers", [(1, 1), (2, 2), (4, 2)])
+def test_no_more_workers_than_shards(tmp_path, shards, workers):
+    arrays = make_pairs("imu_values", (6, 200)).with_format("numpy")
+    pairs = {"imu": arrays.to_iterable_dataset(num_shards=shards)}
+    trainer = make_trainer(tmp_path, pairs, max_steps=3, dataloader_num_workers=2, dataloader_prefetch_factor=2)
+    assert trainer.get_train_dataloader().num_workers == workers
+    trainer.train()
+    assert trainer.state.global_step == 3
+
+
+def test_shards_of_a_process():
+    def shards(processes: int) -> int:
+        return PairStream({"audio": rows("audio", 12, 4), "depth": rows("depth", 12, 6)}, 2, processes).num_shards
+
+    # Where processes cannot divide the shards, each reads all of them, and takes a part of the rows.
+    assert [shards(1), shards(2), shards(5)] == [4, 2, 4]
 
 
 def test_bad_streams(tmp_path):

@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoProcessor
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor, ImageBindTrainer, ImageBindTrainingArguments
 from imagebind_hf.training import InfoNCELoss, Pairs
+from imagebind_hf.training.facts import stage_facts
 
 CONFIG = make_config(modalities=["text", "vision", "imu", "depth"])
 
@@ -193,6 +194,99 @@ def test_bad_arguments(tmp_path, pairs, arguments, message):
             make_trainer(tmp_path, pairs, **arguments)
 
 
+def test_trains_without_a_text_tower(tmp_path):
+    torch.manual_seed(0)
+    config = make_config(modalities=["vision", "imu"])
+    args = ImageBindTrainingArguments(
+        str(tmp_path), use_cpu=True, report_to="none", per_device_train_batch_size=8, max_steps=2, save_steps=2
+    )
+    processor = ImageBindProcessor.from_config(config)
+    pairs = {"imu": make_pairs("imu_values", (6, 200))}
+    trainer = ImageBindTrainer(ImageBindModel(config), args, pairs, processing_class=processor)
+    trainer.train()
+    assert trainer.state.global_step == 2 and trainer.processing_class is processor
+    parts = ["image_processor", "imu_feature_extractor", "video_processor"]
+    assert sorted(AutoProcessor.from_pretrained(tmp_path / "checkpoint-2").get_attributes()) == parts
+
+
+@pytest.mark.parametrize("what", ["loss", "weights"])
+def test_nothing_that_is_no_number_is_saved(tmp_path, what, monkeypatch):
+    loss = NaNAfterAWhile() if what == "loss" else None
+    trainer = make_trainer(
+        tmp_path, loss=loss, save_strategy="steps", save_steps=1, save_total_limit=1, logging_steps=20
+    )
+    if what == "weights":
+        step = trainer.training_step
+
+        def infinite_gradients(model, *args):
+            value = step(model, *args)
+            if trainer.state.global_step == 5:
+                model.imu_projection.weight.grad = torch.full_like(model.imu_projection.weight, torch.inf)
+            return value
+
+        monkeypatch.setattr(trainer, "training_step", infinite_gradients)
+    with pytest.raises(FloatingPointError, match="not finite at step 6.*learning_rate"):
+        trainer.train()
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-5"]
+    weights = AutoModel.from_pretrained(tmp_path / "checkpoint-5").state_dict().values()
+    assert all(value.isfinite().all() for value in weights)
+
+
+def test_a_run_that_logs_nothing_ends_with_an_error_too(tmp_path):
+    with pytest.raises(FloatingPointError, match="The loss is nan"):
+        make_trainer(tmp_path, loss=NaNAfterAWhile(), logging_steps=500).train()
+
+
+def test_kinds_of_pairs_leave_parameters_unused(tmp_path):
+    def arguments(**values):
+        return ImageBindTrainingArguments(str(tmp_path), gradient_checkpointing=True, **values)
+
+    assert arguments().ddp_find_unused_parameters is True
+    assert arguments(ddp_find_unused_parameters=False).ddp_find_unused_parameters is False
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_auto_find_batch_size(tmp_path, is_stream):
+    rows = make_pairs("imu_values", (6, 200))
+    rows = rows.with_format("numpy").to_iterable_dataset() if is_stream else rows
+    trainer = make_trainer(tmp_path, {"imu": rows}, auto_find_batch_size=True, max_steps=5)
+    compute, sizes = trainer.compute_loss, []
+
+    def small_memory(model, inputs, **kwargs):
+        sizes.append(len(inputs["imu_values"]))
+        if sizes[-1] > 4:
+            raise RuntimeError("CUDA out of memory. Tried to allocate")
+        return compute(model, inputs, **kwargs)
+
+    trainer.compute_loss = small_memory
+    trainer.train()
+    assert sizes == [8, *sorted({*sizes} - {8, 4}, reverse=True), *[4] * 5] and trainer.state.global_step == 5
+    assert stage_facts(trainer)["batch_size"] == 4
+
+
+def test_data_seed(tmp_path):
+    def images(**arguments):
+        return next(iter(make_trainer(tmp_path, **arguments).get_train_dataloader()))["pixel_values"]
+
+    assert images(data_seed=7).equal(images(seed=7)) and not images(data_seed=7).equal(images())
+    rows = make_pairs("imu_values", (6, 200)).with_format("numpy").to_iterable_dataset()
+    assert make_trainer(tmp_path, {"imu": rows}, max_steps=1, data_seed=7).train_dataset.seed == 7
+
+
+class LossWithParameters(InfoNCELoss):
+    def __init__(self):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.zeros(()))
+
+
+def test_a_loss_has_no_parameters_of_its_own(tmp_path):
+    with pytest.raises(ValueError, match=r"LossWithParameters has parameters \['bias'\]"):
+        make_trainer(tmp_path, loss=LossWithParameters())
+    loss = LossWithParameters()
+    loss.requires_grad_(False)
+    make_trainer(tmp_path, loss=loss)
+
+
 TWO = """
 import sys, json
 sys.path.insert(0, sys.argv[1])
@@ -227,3 +321,54 @@ def test_two_processes_with_gloo_train_as_one(tmp_path):
     one, two = results
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-4)
     np.testing.assert_allclose(two["weight"], one["weight"], atol=1e-4)
+
+
+TWO_KINDS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import torch
+from imagebind_hf.training import InfoNCELoss
+from training.test_trainer import make_trainer
+
+settings = {"per_device_train_batch_size": 4, "max_steps": 4, "gradient_checkpointing": True}
+trainer = make_trainer(sys.argv[2], **settings)
+trainer.train()
+print("trained", trainer.state.global_step, flush=True)
+
+class NaNInOne(InfoNCELoss):
+    calls = 0
+    def forward(self, *args):
+        self.calls += 1
+        is_bad = self.calls == 3 and trainer.args.process_index == 1
+        return super().forward(*args) * (float("nan") if is_bad else 1)
+
+saving = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 1, "logging_steps": 10}
+trainer = make_trainer(sys.argv[2], loss=NaNInOne(False), **settings, **saving)
+try:
+    trainer.train()
+except FloatingPointError as error:
+    print(error, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_checkpoint_gradients_and_stop_together(tmp_path):
+    """Kinds of pairs take turns under DDP with gradient checkpointing; a loss that is NaN in one process ends both."""
+    (tmp_path / "two.py").write_text(TWO_KINDS)
+    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--num_machines", "1"]
+    launch += [
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--num_cpu_threads_per_process",
+        "1",
+        "--multi_gpu",
+    ]
+    process = subprocess.run(
+        [*launch, str(tmp_path / "two.py"), tests, str(tmp_path / "out")], capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert process.stdout.count("trained 4") == 2 and process.stdout.count("not finite at step 3") == 2
+    assert [path.name for path in (tmp_path / "out").glob("checkpoint-*")] == ["checkpoint-2"]

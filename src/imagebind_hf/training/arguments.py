@@ -79,5 +79,9 @@ class ImageBindTrainingArguments(TrainingArguments):
             raise ValueError(f"trained_layers is {self.trained_layers}: expected 0 or more, and no lora.")
         if not 0 < self.layer_decay <= 1:
             raise ValueError(f"layer_decay is {self.layer_decay}, expected more than 0 and at most 1.")
+        if self.ddp_find_unused_parameters is None:
+            # A batch of one kind leaves the towers of others without gradients. Of checkpointing, which is not
+            # reentrant, the base class fears what does not happen.
+            self.ddp_find_unused_parameters = True
         if self.stream_buffer_size < 1:
             raise ValueError(f"stream_buffer_size is {self.stream_buffer_size}, expected at least 1.")

@@ -3,7 +3,8 @@
 """Augmentation of pairs: the random transforms of torchvision and torchaudio, by name."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,19 @@ Transforms = Sequence[Mapping[str, Any]]
 _TRANSFORMS = {
     name: getattr(module, name) for module in (torchaudio.transforms, v2) for name in dir(module) if name[0].isupper()
 }
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw at random what depends on a seed alone, and leave the state of what is drawn elsewhere (dropout) as it was.
+
+    Args:
+        seed: The seed, not negative, less than 2^63.
+    """
+    # Of the CPU, where data are made: `torch.manual_seed` would seed accelerators, too.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 class Augmentation:

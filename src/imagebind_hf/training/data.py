@@ -12,21 +12,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Array2D, Array3D, Array4D, Dataset, Features, IterableDataset
+from datasets import Array2D, Array3D, Array4D, Array5D, Dataset, Features, IterableDataset
 from transformers import ProcessorMixin
 from transformers.utils import logging
 
 from ..modeling_imagebind import INPUTS, input_name
 from ..processing_imagebind import processor_argument
-from .augmentation import Augmentation
+from .augmentation import Augmentation, seeded
 
 logger = logging.get_logger(__name__)
 
 # What stands on the side of the images.
-ANCHOR_COLUMNS = ["text", "image", "video", "pixel_values", "image_embeds"]
+ANCHOR_COLUMNS = ["text", "image", "video", "pixel_values", "pixel_values_videos", "image_embeds"]
 # Says which pairs of a batch go together; no input of the model.
 LABELS = "pair_labels"
-ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D}
+ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D, 5: Array5D}
 
 
 @dataclass
@@ -39,10 +39,12 @@ class Pairs:
 
     Args:
         modality: The partner's modality.
-        images: Data set with a column `image`, `video`, `pixel_values` or `image_embeds`; for what has no images,
-            `text` (the paper's text-paired baseline). A stream (`IterableDataset`) holds the partners too.
+        images: Data set with a column `image`, `video`, `pixel_values`, `pixel_values_videos` or `image_embeds`; for
+            what has no images, `text` (the paper's text-paired baseline). A stream (`IterableDataset`) holds the
+            partners too.
         partners: Data set with a column named as the modality, or as its model input. `images` itself by default.
-        by_label: Pair by the column `label`: by the names of the classes where both sides have them.
+        by_label: Pair by the column `label`: by the names of the classes where both sides have them. Rows that lack a
+            class label (-1) are left out.
         label_targets: Of pairs by label, an image's targets in a batch are all partners of its label, not only the one
             that it was drawn with; else the others of its label are negatives.
         augment: What is done with every pair that is drawn.
@@ -102,17 +104,26 @@ class Pairs:
         """Return the rows of every label that is on both sides."""
         sides = [np.asarray(side.with_format(None)["label"]) for side in (self.images, self.partners)]
         names = [getattr(side.features["label"], "names", None) for side in (self.images, self.partners)]
+        # Of class labels, datasets' convention for a row without one is -1.
+        known = [np.full(len(side), True) if of is None else side >= 0 for side, of in zip(sides, names, strict=True)]
         if all(names):
             # Numbers of two data sets need not mean the same.
-            sides = [np.asarray(known)[side] for known, side in zip(names, sides, strict=True)]
-        sides[0] = sides[0][: len(sides[0]) // self.views]
-        labels = np.intersect1d(*sides)
-        alone = sorted(set(np.concatenate(sides).tolist()) - set(labels.tolist()))
+            sides = [np.asarray(of)[side] for of, side in zip(names, sides, strict=True)]
+        first_view = slice(len(sides[0]) // self.views)
+        sides[0], known[0] = sides[0][first_view], known[0][first_view]
+        labelled = [side[rows] for side, rows in zip(sides, known, strict=True)]
+        labels = np.intersect1d(*labelled)
+        alone = sorted(set(np.concatenate(labelled).tolist()) - set(labels.tolist()))
+        unlabelled = sum(map(len, sides)) - sum(map(len, labelled))
         if not len(labels):
             raise ValueError(f"Pairs of {self.modality}: no label is on both sides, only {alone}.")
-        if alone:
-            logger.warning(f"Pairs of {self.modality}: labels {alone} are on one side only and left out.")
-        return [tuple(np.flatnonzero(side == label) for side in sides) for label in labels]
+        if alone or unlabelled:
+            logger.warning(
+                f"Pairs of {self.modality}: left out are labels that are on one side only ({alone}) and "
+                f"{unlabelled} rows without a label."
+            )
+        pools = list(zip(sides, known, strict=True))
+        return [tuple(np.flatnonzero((side == label) & rows) for side, rows in pools) for label in labels]
 
     @property
     def num_pairs(self) -> int:
@@ -186,7 +197,7 @@ def _stretch(pool: np.ndarray, size: int, generator: np.random.Generator) -> np.
 
 
 class PairDataset(torch.utils.data.Dataset):
-    """Several kinds of pairs as one data set; an item's key is (kind, image row, partner row)."""
+    """Several kinds of pairs as one data set; an item's key is (kind, image row, partner row, the batch's seed)."""
 
     def __init__(self, pairs: Mapping[str, Pairs]):
         self.pairs = dict(pairs)
@@ -195,11 +206,12 @@ class PairDataset(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return sum(map(len, self.pairs.values()))
 
-    def __getitems__(self, keys: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
-        """Read a batch of one kind, as columns, with the name of the `kind`."""
+    def __getitems__(self, keys: Sequence[tuple[int, int, int, int]]) -> dict[str, Any]:
+        """Read a batch of one kind, as columns, with the name of the `kind` and the `seed` of its augmentation."""
         rows = np.asarray(keys)
-        kind = self.kinds[rows[0, 0]]
-        return {"kind": kind, **self.pairs[kind].fetch(rows[:, 1:])}
+        kind, seed = self.kinds[rows[0, 0]], int(rows[0, 3])
+        with seeded(seed):
+            return {"kind": kind, "seed": seed, **self.pairs[kind].fetch(rows[:, 1:3])}
 
 
 class PairCollator:
@@ -207,7 +219,7 @@ class PairCollator:
 
     Args:
         processor: The processor.
-        pairs: The kinds of pairs whose partners' features are augmented; a batch names its `kind`.
+        pairs: The kinds of pairs whose partners' features are augmented; a batch names its `kind` and `seed`.
     """
 
     def __init__(self, processor: ProcessorMixin, pairs: Mapping[str, Pairs] | None = None):
@@ -220,14 +232,16 @@ class PairCollator:
 
     def __call__(self, columns: dict[str, Any]) -> dict[str, torch.Tensor]:
         columns = dict(columns)
-        kind = columns.pop("kind", None)
+        kind, seed = columns.pop("kind", None), columns.pop("seed", None)
         inputs = {name: stack(values) for name, values in columns.items() if is_ready(name)}
         raw = {processor_argument(n): list(values) for n, values in columns.items() if not is_ready(n)}
         if raw:
             inputs |= self.processor(**raw, return_tensors="pt")
         if kind in self.transforms:
             name, transform = self.transforms[kind]
-            inputs[name] = torch.stack([transform(row) for row in inputs[name]])
+            # Another seed than that of the raw pairs, or the same numbers would be drawn again.
+            with seeded(seed + 1):
+                inputs[name] = torch.stack([transform(row) for row in inputs[name]])
         return inputs
 
 

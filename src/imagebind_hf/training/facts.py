@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Beside the weights.
 FACTS_FILE = "training.json"
+# By column; all others hold images.
+_ANCHORS = {"text": "text", "video": "video", "pixel_values_videos": "video"}
 
 
 def stage_facts(trainer: "ImageBindTrainer", name: str = "training") -> dict[str, Any]:
@@ -35,13 +37,13 @@ def stage_facts(trainer: "ImageBindTrainer", name: str = "training") -> dict[str
         "pairs": {
             name: {
                 "modality": pairs.modality,
-                "anchor": pairs.image_column if pairs.image_column in ("video", "text") else "image",
+                "anchor": _ANCHORS.get(pairs.image_column, "image"),
                 "rows": None if pairs.is_stream else pairs.num_pairs,
             }
             for name, pairs in trainer.pairs.items()
         },
         "steps": trainer.state.global_step,
-        "batch_size": args.train_batch_size * args.world_size * args.gradient_accumulation_steps,
+        "batch_size": trainer._train_batch_size * args.world_size * args.gradient_accumulation_steps,
         "learning_rate": args.learning_rate,
         "seconds": round(seconds, 1),
     }

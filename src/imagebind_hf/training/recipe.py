@@ -94,6 +94,9 @@ class Recipe:
         few_shot: Linear probes for the end, by name.
         reference: Figures to compare the results with, by what they are of.
         seed: Seed of everything.
+        resume_from_checkpoint: Go on where a run with the same output folder was: stages that are finished are not
+            trained again, and one that is not goes on from its last checkpoint. In the arguments of a stage, it may be
+            a checkpoint's folder instead.
     """
 
     stages: list[StageConfig]
@@ -106,6 +109,7 @@ class Recipe:
     few_shot: dict[str, FewShotConfig] = field(default_factory=dict)
     reference: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
+    resume_from_checkpoint: bool = False
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:

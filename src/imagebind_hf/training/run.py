@@ -27,6 +27,7 @@ from .augmentation import Augmentation
 from .data import Pairs, preprocess
 from .facts import run_facts, save_facts, stage_facts
 from .recipe import AugmentationConfig, PairsConfig, Recipe
+from .stages import stage_folders
 from .trainer import ImageBindTrainer
 from .validation import ValidationSet
 
@@ -50,7 +51,8 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
         The results; nothing in other processes than the first.
 
     Raises:
-        ValueError: If the recipe names what is not there: files, columns, modalities, arguments.
+        ValueError: If the recipe names what is not there (files, columns, modalities, arguments, checkpoints), or
+            would begin anew where an earlier run has left checkpoints.
     """
     output = Path(output)
     set_seed(recipe.seed)
@@ -65,22 +67,36 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
         {name: _pairs(config, config.modality or name, processor, data) for name, config in stage.pairs.items()}
         for stage in recipe.stages
     ]
+    folders = stage_folders(recipe, output)
     facts = []
-    for stage, stage_pairs in zip(recipe.stages, pairs, strict=True):
+    for stage, stage_pairs, folder in zip(recipe.stages, pairs, folders, strict=True):
+        defaults = {"seed": recipe.seed, "report_to": "none", "save_strategy": "no"}
+        # Pushes are named by the folder, unless told otherwise.
+        defaults |= {"hub_model_id": output.absolute().name}
         args = ImageBindTrainingArguments(
-            output_dir=str(output),
+            output_dir=str(folder.path),
             trained_modalities=stage.trained_modalities,
-            **{"seed": recipe.seed, "report_to": "none", "save_strategy": "no", **stage.arguments},
+            **{**defaults, **stage.arguments},
         )
+        if folder.is_finished:
+            logger.info(f"Stage {stage.name}: it is finished, and not trained again.")
+            model = folder.load_finished(model).to(args.device)
+            facts.append(folder.load_facts())
+            continue
+        # Of each stage, so that one after a resumed stage begins as after a whole one.
+        set_seed(args.seed)
         trainer = ImageBindTrainer(
             model, args, stage_pairs, processing_class=processor, eval_dataset=validation or None
         )
         logger.info(f"Stage {stage.name}: {trainer.model.num_parameters(only_trainable=True):,} parameters train.")
-        trainer.train()
+        trainer.train(resume_from_checkpoint=folder.begin(args.should_save))
         facts.append(stage_facts(trainer, stage.name))
         model = _finish(trainer, output, stage.merge_lora)
+        if args.should_save:
+            folder.save_finished(model, facts[-1])
+        trainer.accelerator.wait_for_everyone()
     results = {}
-    if trainer.is_world_process_zero():
+    if args.process_index == 0:
         model.save_pretrained(output)
         processor.save_pretrained(output)
         results = measurement.run(model.eval(), processor)

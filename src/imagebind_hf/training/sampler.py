@@ -1,6 +1,9 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows pair up, in which batch: decided by the seed and the epoch alone, so that a resumed run sees the same."""
+"""Which rows pair up, in which batch: decided by the seed and the epoch alone, so that a resumed run sees the same.
+
+So is the seed that comes with each batch, of what is drawn at random when it is read: its augmentation.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,7 +13,7 @@ import torch
 from .data import Pairs
 
 
-class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int]]]):
+class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int, int]]]):
     """Yields batches of keys of a [`PairDataset`], each of one kind.
 
     Args:
@@ -56,7 +59,7 @@ class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int]]]):
     def __len__(self) -> int:
         return sum(self._steps()) * self.num_processes
 
-    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+    def __iter__(self) -> Iterator[list[tuple[int, int, int, int]]]:
         generator = np.random.default_rng([self.seed, self.epoch])
         steps = self._steps()
         rows = [kind.draw(generator) for kind in self.pairs.values()]
@@ -64,9 +67,10 @@ class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int]]]):
             order = np.tile(np.arange(len(steps)), steps[0])
         else:
             order = generator.permutation(np.repeat(np.arange(len(steps)), steps))
+        seeds = generator.integers(2**63 - 1, size=(len(order), self.num_processes)).tolist()
         position = [0] * len(steps)
-        for kind in order:
-            for _ in range(self.num_processes):
+        for kind, of_step in zip(order, seeds, strict=True):
+            for seed in of_step:
                 start = position[kind]
                 position[kind] += self.batch_size
-                yield [(int(kind), *map(int, row)) for row in rows[kind][start : start + self.batch_size]]
+                yield [(int(kind), *map(int, row), seed) for row in rows[kind][start : start + self.batch_size]]

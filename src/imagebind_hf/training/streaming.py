@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import IterableDataset
 from datasets.distributed import split_dataset_by_node
 
+from .augmentation import seeded
 from .data import Pairs
 
 
@@ -42,6 +44,7 @@ class PairStream(torch.utils.data.IterableDataset):
         if batch_size < 2:
             raise ValueError(f"A contrastive loss needs at least 2 pairs in a batch, got {batch_size}.")
         self.pairs, self.batch_size, self.buffer_size, self.seed = dict(pairs), batch_size, buffer_size, seed
+        self.process_index = process_index
         self.streams: dict[str, IterableDataset] = {}
         for name, kind in self.pairs.items():
             if kind.by_label or kind.partners is not kind.images or kind.replication != 1:
@@ -54,12 +57,22 @@ class PairStream(torch.utils.data.IterableDataset):
                 rows = rows.to_iterable_dataset()
             self.streams[name] = split_dataset_by_node(rows, process_index, num_processes)
 
+    @property
+    def num_shards(self) -> int:
+        """So many workers can read at once: a shard goes to one of them, and each must have one of every stream."""
+        return min(stream.num_shards for stream in self.streams.values())
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         batches = {name: self._batches(name) for name in self.streams}
+        worker = torch.utils.data.get_worker_info()
+        generator = np.random.default_rng([self.seed, self.process_index, 0 if worker is None else worker.id])
         while True:
             for name, kind in self.pairs.items():
                 columns = next(batches[name])
-                yield {"kind": name, **kind.augmented(columns[kind.image_column], columns[kind.column])}
+                seed = int(generator.integers(2**63 - 1))
+                with seeded(seed):
+                    pairs = kind.augmented(columns[kind.image_column], columns[kind.column])
+                yield {"kind": name, "seed": seed, **pairs}
 
     def _batches(self, name: str) -> Iterator[dict[str, list]]:
         rows = self.streams[name].shuffle(seed=self.seed, buffer_size=self.buffer_size)

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trainer: transformers' own, with pairs as data and a contrastive loss."""
 
-import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -14,13 +13,15 @@ import torch
 from datasets import Dataset
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import ProcessorMixin, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import ProcessorMixin
 from transformers.trainer import TRAINER_STATE_NAME, rotate_checkpoints
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, seed_worker, speed_metrics
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, TrainOutput, seed_worker, speed_metrics
+from transformers.utils import logging
 
 from ..modeling_imagebind import ImageBindModel
 from .arguments import ImageBindTrainingArguments
 from .cache import cache_image_embeds
+from .callbacks import SetEpoch, StopOnNaN, check_finite
 from .data import LABELS, PairCollator, PairDataset, Pairs
 from .gradcache import cached_loss, embeddings
 from .losses import InfoNCELoss
@@ -29,6 +30,8 @@ from .publishing import PublishingTrainer
 from .sampler import PairBatchSampler
 from .streaming import PairStream
 from .validation import ValidationSet
+
+logger = logging.get_logger(__name__)
 
 
 class ImageBindTrainer(PublishingTrainer):
@@ -44,14 +47,14 @@ class ImageBindTrainer(PublishingTrainer):
             named as the modality. An `IterableDataset` is streamed; then kinds take turns and `max_steps` must be set.
         processing_class: The processor; saved with every checkpoint.
         loss: A module of (image embeddings, partner embeddings, logit scale); [`InfoNCELoss`] by default. Of
-            pairs with `label_targets` it is given `labels`, of shape `(B,)`, too.
+            pairs with `label_targets` it is given `labels`, of shape `(B,)`, too. It has no parameters that train.
         eval_dataset: What is measured during training, by name; see `eval_strategy`, `metric_for_best_model` and
             `load_best_model_at_end` of the arguments.
         **kwargs: Passed on to [`~transformers.Trainer`].
 
     Raises:
         ValueError: If data or `trained_modalities` name a modality that the model lacks, no tower trains, or the
-            embeddings of a tower that trains shall be cached.
+            embeddings of a tower that trains shall be cached, or the loss has parameters of its own.
 
     Example:
         >>> from imagebind_hf import ImageBindTrainer, ImageBindTrainingArguments  # doctest: +SKIP
@@ -75,6 +78,7 @@ class ImageBindTrainer(PublishingTrainer):
         if not pairs:
             raise ValueError("train_dataset is empty: give at least one kind of pairs.")
         trained = self._choose_towers(model, args, pairs)
+        seed = args.seed if args.data_seed is None else args.data_seed
         if args.cache_frozen_embeddings:
             if "vision" in trained:
                 raise ValueError(
@@ -84,12 +88,18 @@ class ImageBindTrainer(PublishingTrainer):
             with args.main_process_first(desc="embedding images"):
                 pairs = {
                     name: cache_image_embeds(
-                        kind, model, processing_class, args.cache_frozen_embeddings, args.eval_batch_size, args.seed
+                        kind, model, processing_class, args.cache_frozen_embeddings, args.eval_batch_size, seed
                     )
                     for name, kind in pairs.items()
                 }
         self.pairs, self.trained = pairs, trained
         self.loss = InfoNCELoss(args.gather_negatives) if loss is None else loss
+        own = [name for name, parameter in self.loss.named_parameters() if parameter.requires_grad]
+        if own:
+            raise ValueError(
+                f"{type(self.loss).__name__} has parameters {own}, which neither train nor are saved: freeze them, or "
+                "make them buffers."
+            )
         self.frozen_inputs = {spec.name for spec in model.inputs.values() if spec.tower not in trained}
         self.frozen_inputs.add("image_embeds")
         self._staging: str | None = None
@@ -101,7 +111,7 @@ class ImageBindTrainer(PublishingTrainer):
                 args.world_size,
                 args.process_index,
                 args.stream_buffer_size,
-                args.seed,
+                seed,
             )
         else:
             train_data = PairDataset(pairs)
@@ -121,10 +131,10 @@ class ImageBindTrainer(PublishingTrainer):
         self.pair_sampler = None
         if not is_stream:
             self.pair_sampler = PairBatchSampler(
-                pairs, args.train_batch_size, self.accelerator.num_processes, args.pair_sampling, args.seed
+                pairs, args.train_batch_size, self.accelerator.num_processes, args.pair_sampling, seed
             )
-            self.add_callback(_SetEpoch(self.pair_sampler))
-        self.add_callback(_StopOnNaN())
+            self.add_callback(SetEpoch(self.pair_sampler))
+        self.add_callback(StopOnNaN())
 
     @staticmethod
     def _choose_towers(
@@ -146,16 +156,41 @@ class ImageBindTrainer(PublishingTrainer):
             keep_last_layers(model, args.trained_layers)
         return trained
 
+    def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
+        """Train; arguments are those of [`~transformers.Trainer.train`]."""
+        self._processor = self.processing_class
+        if not hasattr(self.processing_class, "tokenizer"):
+            # Before its loop, the base class aligns special tokens with the tokenizer that it takes any processor for.
+            self.processing_class = None
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            self.processing_class = self._processor
+
+    def _inner_training_loop(self, *args: Any, **kwargs: Any) -> TrainOutput:
+        self.processing_class = self._processor
+        return super()._inner_training_loop(*args, **kwargs)
+
     def get_train_dataloader(self) -> DataLoader:
         """Return the loader of batches of pairs, each of one kind."""
         args = self.args
+        # What `auto_find_batch_size` has come to.
+        batches = self.train_dataset if self.pair_sampler is None else self.pair_sampler
+        batches.batch_size = self._train_batch_size
+        workers = args.dataloader_num_workers
+        if self.pair_sampler is None and workers > self.train_dataset.num_shards:
+            workers = self.train_dataset.num_shards
+            logger.warning(
+                f"dataloader_num_workers is {args.dataloader_num_workers}, but a stream has {workers} shards for a "
+                f"process: {workers} workers read."
+            )
         settings = {
             "collate_fn": self.data_collator,
-            "num_workers": args.dataloader_num_workers,
+            "num_workers": workers,
             "pin_memory": args.dataloader_pin_memory,
             "persistent_workers": args.dataloader_persistent_workers,
             "prefetch_factor": args.dataloader_prefetch_factor,
-            "worker_init_fn": partial(seed_worker, num_workers=args.dataloader_num_workers, rank=args.process_index),
+            "worker_init_fn": partial(seed_worker, num_workers=workers, rank=args.process_index),
         }
         if self.pair_sampler is None:
             # A stream makes its batches, and divides its rows among the processes, by itself.
@@ -260,6 +295,7 @@ class ImageBindTrainer(PublishingTrainer):
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Save a checkpoint beside the others and rename it when it is complete: a kill leaves no half of one."""
+        check_finite(self._tr_loss, model, self.accelerator, self.state.global_step)
         run_dir = Path(super()._get_output_dir(trial))
         # Uploads leave out names that begin with an underscore.
         staging = run_dir / "_saving"
@@ -291,36 +327,3 @@ class ImageBindTrainer(PublishingTrainer):
                 use_mtime=True,
             )
         self.accelerator.wait_for_everyone()
-
-
-class _SetEpoch(TrainerCallback):
-    """Tells the sampler the epoch. Accelerate's own way ends at the sampler it wraps around ours."""
-
-    def __init__(self, sampler: PairBatchSampler):
-        self.sampler = sampler
-
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self.sampler.set_epoch(int((state.epoch or 0) + 1e-6))
-
-
-class _StopOnNaN(TrainerCallback):
-    """Ends a run whose loss is no number any more, before it overwrites good checkpoints."""
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(float(loss)):
-            raise FloatingPointError(
-                f"The loss is {loss} at step {state.global_step}, the gradient norm {logs.get('grad_norm')}, "
-                f"the learning rate {logs.get('learning_rate')}. Look for inputs that are not finite, lower "
-                "learning_rate, lengthen the warm-up, or use bf16 instead of fp16. Checkpoints of earlier "
-                "steps are as they were."
-            )
