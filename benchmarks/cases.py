@@ -12,9 +12,8 @@ from imagebind_hf.configuration_imagebind import ImageBindTowerConfig
 from imagebind_hf.modeling_imagebind import input_name
 
 MODALITIES = ("image", "text", "audio", "depth", "thermal", "imu")
-# Tokens of a batch of class prompts, to which all are padded; the peer always runs 77. CLIP's 80 prompts of ESC-50's
-# 50 classes have 6 to 15 tokens, 9 on average; the longest of 8, 32 or 256 in random order has 11.3, 12.6 or 13.6.
-PROMPT_LENGTH = 12
+# Tokens of a batch of short prompts ("a photo of a dog." has 8, with its start and end); the peer always runs 77.
+PROMPT_LENGTH = 16
 CLIPS = 3
 
 _TINY_TOWER = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
