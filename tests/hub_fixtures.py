@@ -48,7 +48,7 @@ def elsewhere(hub: Hub, tmp_path: Path) -> Callable[..., subprocess.CompletedPro
             **environment,
         }
         process = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=settings, cwd=tmp_path, timeout=300
+            [sys.executable, "-c", code], capture_output=True, text=True, env=settings, cwd=tmp_path, timeout=900
         )
         assert not check or process.returncode == 0, process.stderr[-3000:]
         return process

@@ -72,7 +72,7 @@ def test_without_the_package(folder, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", ELSEWHERE, str(folder)]
-    process = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300)
+    process = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=900)
     assert process.returncode == 0, process.stderr[-3000:]
     said = json.loads(process.stdout.splitlines()[-1])
     assert said["names"] == [

@@ -316,7 +316,7 @@ def test_accelerate_launch(checkpoint, inputs, tmp_path):
     command += ["-m", "imagebind_hf.cli", "embed", str(inputs), "--model", str(checkpoint)]
     command += ["--output", str(tmp_path), "--part-size", "3"]
     shown = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        command, capture_output=True, text=True, timeout=900, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
     assert shown.returncode == 0 and shown.stdout.count("12 vectors") == 1, shown.stderr[-2000:]
     assert len(load_embeddings(tmp_path)[0]) == 12 and json.loads((tmp_path / "job.json").read_text())["items"] == 14
@@ -351,6 +351,6 @@ assert result.embedded == 12 and result.made == len(job.due_parts()) < 5, result
 """
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, env=environment)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=900, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "died").exists() and len(load_embeddings(tmp_path / "out")[0]) == 12

@@ -243,7 +243,7 @@ def test_killed_while_downloading(hub, published, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     arrived.set()
-    again = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
+    again = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=900)
     assert again.returncode == 0, again.stderr[-2000:]
     cached = next(incomplete.rglob("snapshots/*/model-text.safetensors"))
     assert cached.read_bytes() == (published / "model-text.safetensors").read_bytes()

@@ -84,7 +84,7 @@ def test_killed_at_any_moment(tmp_path):
     tests = Path(__file__).parents[1]
     command = [sys.executable, "-c", KILLER, str(tests), str(tmp_path), "20"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.run(command, capture_output=True, text=True, timeout=500, env=environment)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment)
     assert process.returncode == 0, process.stderr[-3000:]
     history = json.loads(process.stdout.splitlines()[-1])
     assert len(history) == 20 and any(was_saving for _, was_saving in history), "some kills hit a save"

@@ -323,7 +323,7 @@ def test_accelerate_launch(recipe, config):
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
     command += ["-m", "imagebind_hf.training", str(recipe), "--data", str(recipe.parent), "--output", str(output)]
     process = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        command, capture_output=True, text=True, timeout=900, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
     assert process.returncode == 0, process.stderr[-3000:]
     assert process.stdout.count("Zero-shot accuracy") == 1, "one process reports"
@@ -385,7 +385,7 @@ def test_processes_and_shards_end_as_one_process_does(recipe):
     planes = torch.randn(8, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     for name, command in commands.items():
         process = subprocess.run(
-            command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+            command, capture_output=True, text=True, timeout=900, env={**os.environ, "OMP_NUM_THREADS": "1"}
         )
         assert process.returncode == 0, process.stderr[-3000:]
         results[name] = json.loads((folder / name / "results.json").read_text())

@@ -314,7 +314,7 @@ def test_two_processes_with_gloo_train_as_one(tmp_path):
         launch += ["--multi_gpu"] if processes > 1 else []
         arguments = [str(tmp_path / "two.py"), tests, str(tmp_path / f"out{processes}"), str(processes)]
         process = subprocess.run(
-            [sys.executable, "-m", *launch, *arguments], capture_output=True, text=True, timeout=300
+            [sys.executable, "-m", *launch, *arguments], capture_output=True, text=True, timeout=900
         )
         assert process.returncode == 0, process.stderr[-3000:]
         results.append(json.loads(process.stdout.strip().splitlines()[-1]))
@@ -367,7 +367,7 @@ def test_two_processes_checkpoint_gradients_and_stop_together(tmp_path):
         "--multi_gpu",
     ]
     process = subprocess.run(
-        [*launch, str(tmp_path / "two.py"), tests, str(tmp_path / "out")], capture_output=True, text=True, timeout=300
+        [*launch, str(tmp_path / "two.py"), tests, str(tmp_path / "out")], capture_output=True, text=True, timeout=900
     )
     assert process.returncode == 0, process.stderr[-3000:]
     assert process.stdout.count("trained 4") == 2 and process.stdout.count("not finite at step 3") == 2
