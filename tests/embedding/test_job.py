@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
+from imagebind_hf.checkpoints import load_model
 from imagebind_hf.cli import app
 from imagebind_hf.embedding import EmbeddingJob, dataset_items, find_items, load_embeddings
 from imagebind_hf.embedding.worker import ItemEmbedder
@@ -199,7 +200,7 @@ def test_another_job_is_refused(checkpoint, inputs, tmp_path):
         EmbeddingJob(items * 2, tmp_path / "c", str(checkpoint))
     with pytest.raises(ValueError, match="expected 'parquet' or 'safetensors'"):
         EmbeddingJob(items, tmp_path / "c", str(checkpoint), "csv")
-    with pytest.raises(ValueError, match=r"items of \['depth'\], for which the model has no tower"):
+    with pytest.raises(ValueError, match=r"has no tower for \['depth'\]; it has \['image', "):
         EmbeddingJob(find_items([inputs], "depth"), tmp_path / "d", str(checkpoint)).run(progress=False)
     with pytest.raises(ValueError, match="There are no parts"):
         load_embeddings(tmp_path / "d")
@@ -247,11 +248,18 @@ def test_a_model_that_was_trained_further_is_another_job(checkpoint, inputs, tmp
     EmbeddingJob(items, tmp_path / "out", str(model))
     # The same in another folder is no other one.
     EmbeddingJob(items, tmp_path / "out", str(checkpoint))
-    adapter = get_peft_model(ImageBindModel.from_pretrained(model), LoraConfig(target_modules=["q_proj"]))
+    adapter = get_peft_model(
+        ImageBindModel.from_pretrained(model), LoraConfig(target_modules=["q_proj"], init_lora_weights=False)
+    )
     adapter.save_pretrained(tmp_path / "adapter")
     ImageBindProcessor.from_pretrained(model).save_pretrained(tmp_path / "adapter")
     job = EmbeddingJob(items, tmp_path / "adapted", str(tmp_path / "adapter"))
     assert job.run(progress=False).embedded == 5
+    adapted = adapter.base_model.model.eval()
+    prompts = ImageBindProcessor.from_pretrained(model)(text=[item.source for item in items], return_tensors="pt")
+    with torch.no_grad():
+        expected = adapted.get_text_features(**prompts).pooler_output
+    torch.testing.assert_close(torch.from_numpy(load_embeddings(tmp_path / "adapted")[2]), expected, atol=1e-6, rtol=0)
     loaded = ImageBindModel.from_pretrained(model)
     with torch.no_grad():
         next(loaded.parameters()).add_(1)
@@ -259,6 +267,23 @@ def test_a_model_that_was_trained_further_is_another_job(checkpoint, inputs, tmp
     for output, name in (("out", "model"), ("adapted", "adapter")):
         with pytest.raises(ValueError, match="another job .fingerprint of the model '.*' there, '.*' now.: name"):
             EmbeddingJob(items, tmp_path / output, str(tmp_path / name))
+
+
+def test_only_the_towers_that_are_needed_are_loaded(checkpoint, inputs, tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    job = EmbeddingJob(find_items([inputs / "texts.txt"]), tmp_path / "out", str(checkpoint))
+    assert list(job._embedder.model.config.tower_configs) == ["text"]
+    # An adapter of one tower wants it, whatever else is embedded.
+    adapter = get_peft_model(
+        ImageBindModel.from_pretrained(checkpoint), LoraConfig(target_modules="audio_model.*q_proj")
+    )
+    adapter.save_pretrained(tmp_path / "adapter")
+    ImageBindProcessor.from_pretrained(checkpoint).save_pretrained(tmp_path / "adapter")
+    loaded, _ = load_model(tmp_path / "adapter", ["text"])
+    assert "audio" in loaded.config.tower_configs
+    with pytest.raises(ValueError, match=r"has no tower for \['imu'\]; it has \['image', 'video', 'text', 'audio'\]"):
+        load_model(tmp_path / "adapter", ["imu", "text"])
 
 
 def test_the_command(checkpoint, inputs, tmp_path):

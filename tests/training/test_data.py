@@ -130,6 +130,15 @@ def test_rows_without_a_label_are_left_out(views, monkeypatch):
     assert sorted(map(tuple, plain.draw(np.random.default_rng(0)).tolist())) == [(0, 1), (1, 0)]
 
 
+def test_views_of_both_sides_pair_by_label():
+    # Two views of four rows, each with an image and its partner.
+    rows = {"image": list(range(8)), "audio": list(range(8)), "label": [0, 0, 1, 1] * 2}
+    pairs = Pairs("audio", Dataset.from_dict(rows), by_label=True, views=2)
+    drawn = np.concatenate([pairs.draw(np.random.default_rng(seed)) for seed in range(20)])
+    assert set(drawn[:, 0]) == set(drawn[:, 1]) == set(range(8))
+    assert all(image // 2 == partner // 2 for image, partner in drawn), "of one label and one view"
+
+
 @pytest.mark.parametrize("replication, uses", [(1.0, [1] * 8), (1.25, [1] * 6 + [2] * 2), (3.0, [3] * 8)])
 def test_replication(replication, uses):
     for pairs in (

@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 
 from ..atomic import replace_file, replace_text
-from ..search.identity import ModelRecord, record_of
+from ..checkpoints import ModelRecord, record_of
 from .items import Cell, Item, Row
 from .worker import ItemEmbedder
 
@@ -58,7 +58,7 @@ class EmbeddingJob:
         num_workers: Processes that read and decode.
         device: Where to compute; by default an accelerator where there is one.
         dtype: The model's type; by default that of the checkpoint.
-        model_kwargs: Further arguments of `from_pretrained`: `revision`, `modalities`, `attn_implementation`, …
+        model_kwargs: Further arguments of `from_pretrained`: `revision`, `attn_implementation`, …
 
     Raises:
         ValueError: If the folder holds another job, two items have one id, or a setting is out of range.

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
-from transformers import AutoModel, AutoProcessor, ProcessorMixin
+from transformers import ProcessorMixin
 
+from ..checkpoints import load_model
 from ..media import for_each, load_audio, load_image
 from ..modeling_imagebind import ImageBindModel, input_name
 from ..processing_imagebind import processor_argument
@@ -52,22 +53,16 @@ class ItemEmbedder:
 
         Args:
             model: Folder or Hub id.
-            needed: Modalities of what there will be to embed.
+            needed: Modalities of what there will be to embed: only their towers are loaded.
             batch_size, num_workers: As for the class.
             device: Where to compute; by default an accelerator where there is one.
             dtype: The model's type; by default that of the checkpoint.
-            **model_kwargs: Further arguments of `from_pretrained`: `revision`, `modalities`, `attn_implementation`, …
+            **model_kwargs: Further arguments of `from_pretrained`: `revision`, `attn_implementation`, …
 
         Raises:
             ValueError: If the model has no tower for one of the modalities.
         """
-        if device is None:
-            device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
-        loaded = AutoModel.from_pretrained(model, dtype=dtype, **model_kwargs).eval().to(device)
-        processor = AutoProcessor.from_pretrained(model, revision=model_kwargs.get("revision"))
-        lacking = sorted(set(needed) - set(loaded.inputs))
-        if lacking:
-            raise ValueError(f"There are items of {lacking}, for which the model has no tower: {list(loaded.inputs)}.")
+        loaded, processor = load_model(model, needed, device=device, dtype=dtype, **model_kwargs)
         return cls(loaded, processor, batch_size, num_workers)
 
     @torch.inference_mode()

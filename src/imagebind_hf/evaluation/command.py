@@ -7,9 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoConfig, AutoModel, AutoProcessor
-
+from ..checkpoints import load_model
 from ..schema import read_yaml
 from .config import Benchmark, load_benchmark
 from .imagebind_score import imagebind_score
@@ -74,8 +72,8 @@ def run_benchmark(
         for source in [*sources, *(each for probe in found.few_shot.values() for each in (probe.train, probe.test))]:
             source.dataset, source.data_files, source.data_dir = dataset, None, None
     measurement = Measurement(found.evaluation, found.few_shot, data)
-    loaded = AutoModel.from_pretrained(model, dtype=dtype).eval().to(device or _accelerator())
-    results = measurement.run(loaded, AutoProcessor.from_pretrained(model), batch_size)
+    loaded, processor = load_model(model, measurement.modalities, device=device, dtype=dtype)
+    results = measurement.run(loaded, processor, batch_size)
     content = {
         "benchmark": benchmark,
         "model": model,
@@ -101,20 +99,10 @@ def run_score(folder: str | Path, model: str, batch_size: int = 4) -> tuple[str,
     Raises:
         ValueError: If the model lacks a tower, or no clip can be read.
     """
-    wanted = ["vision", "audio"]
-    towers = list(AutoConfig.from_pretrained(model).tower_configs)
-    lacking = [name for name in wanted if name not in towers]
-    # To be told now: asked for a tower that the checkpoint lacks, `from_pretrained` would make one up.
-    if lacking:
-        raise ValueError(f"The score needs the towers {lacking}, the model {model!r} has {towers}.")
-    loaded = AutoModel.from_pretrained(model, modalities=wanted).eval().to(_accelerator())
-    result = imagebind_score(loaded, AutoProcessor.from_pretrained(model), folder, batch_size)
+    loaded, processor = load_model(model, ["video", "audio"])
+    result = imagebind_score(loaded, processor, folder, batch_size)
     low, high = result["interval"]
     lines = [f"{result['score']:.2f} (95 %: {low:.2f} to {high:.2f}) of {len(result['clips'])} clips"]
     if result["unreadable"]:
         lines.append(f"{len(result['unreadable'])} could not be read: {', '.join(list(result['unreadable'])[:5])}")
     return "\n".join(lines), result
-
-
-def _accelerator() -> str:
-    return str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"

@@ -49,6 +49,17 @@ class Measurement:
         self.rows = {name: load_test_set(config, name, data) for name, config in self.evaluation.items()}
         self.probes = {name: load_probe(config, name, data) for name, config in self.few_shot.items()}
 
+    @property
+    def modalities(self) -> list[str]:
+        """The modalities that a model embeds in a run."""
+        needed = [
+            modality
+            for name, config in self.evaluation.items()
+            for modality in [*columns_of(config, name), *(["text"] if config.templates else [])]
+        ]
+        needed += [config.modality or name for name, config in self.few_shot.items()]
+        return list(dict.fromkeys(needed))
+
     def run(self, model: ImageBindModel, processor: ProcessorMixin, batch_size: int = 64) -> dict[str, Any]:
         """Measure a model, in evaluation mode. Embeddings are kept on disk: a second run is quick.
 
@@ -61,13 +72,7 @@ class Measurement:
         Raises:
             ValueError: If the model lacks a tower for what is measured, or no item of a column can be read.
         """
-        needed = [
-            modality
-            for name, config in self.evaluation.items()
-            for modality in [*columns_of(config, name), *(["text"] if config.templates else [])]
-        ]
-        needed += [config.modality or name for name, config in self.few_shot.items()]
-        lacking = [modality for modality in dict.fromkeys(needed) if modality not in model.inputs]
+        lacking = [modality for modality in self.modalities if modality not in model.inputs]
         if lacking:
             raise ValueError(f"The model has no tower for {lacking}; it has {list(model.inputs)}.")
         results: dict[str, Any] = {"zero_shot": {}, "retrieval": {}, "few_shot": {}, "unreadable": {}}

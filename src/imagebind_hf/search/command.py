@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints import record_of
 from .files import index_items, prune
-from .identity import record_of
 from .page import write_page
 from .query import QueryEmbedder, load_embedder, parts_of
 from .store import SearchIndex

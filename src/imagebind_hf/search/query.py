@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .identity import ModelRecord
+from ..checkpoints import ModelRecord
 
 if TYPE_CHECKING:
     from ..embedding.worker import ItemEmbedder
@@ -124,17 +124,6 @@ def load_embedder(model: ModelRecord, modalities: Iterable[str], **kwargs: Any) 
         ValueError: If the model lacks a tower.
         OSError: If it is not there.
     """
-    from transformers import AutoConfig
-
     from ..embedding.worker import ItemEmbedder
-    from ..modeling_imagebind import INPUTS
 
-    modalities = sorted(set(modalities))
-    towers = AutoConfig.from_pretrained(model.model, revision=model.commit).tower_configs
-    known = [modality for modality, spec in INPUTS.items() if spec.tower in towers]
-    lacking = [modality for modality in modalities if modality not in known]
-    if lacking:
-        raise ValueError(f"The model {model.model!r} has no tower for {lacking}; it has {known}.")
-    needed = {INPUTS[modality].tower for modality in modalities}
-    chosen = [tower for tower in towers if tower in needed]
-    return ItemEmbedder.from_pretrained(model.model, modalities, revision=model.commit, modalities=chosen, **kwargs)
+    return ItemEmbedder.from_pretrained(model.model, modalities, revision=model.commit, **kwargs)

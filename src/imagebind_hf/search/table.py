@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..atomic import replace_text
-from .identity import ModelRecord
+from ..checkpoints import ModelRecord
 
 RECORD = "store.json"
 # What is stored of an item beside its vector and thumbnail, as text.

@@ -104,26 +104,29 @@ class Pairs:
         """Return the rows of every label that is on both sides."""
         sides = [np.asarray(side.with_format(None)["label"]) for side in (self.images, self.partners)]
         names = [getattr(side.features["label"], "names", None) for side in (self.images, self.partners)]
+        sides[0] = sides[0][: len(sides[0]) // self.views]
+        if self.partners is self.images:
+            sides[1] = sides[0]
         # Of class labels, datasets' convention for a row without one is -1.
-        known = [np.full(len(side), True) if of is None else side >= 0 for side, of in zip(sides, names, strict=True)]
+        rows = [
+            np.arange(len(side)) if of is None else np.flatnonzero(side >= 0)
+            for side, of in zip(sides, names, strict=True)
+        ]
+        labels = [side[numbers] for side, numbers in zip(sides, rows, strict=True)]
         if all(names):
             # Numbers of two data sets need not mean the same.
-            sides = [np.asarray(of)[side] for of, side in zip(names, sides, strict=True)]
-        first_view = slice(len(sides[0]) // self.views)
-        sides[0], known[0] = sides[0][first_view], known[0][first_view]
-        labelled = [side[rows] for side, rows in zip(sides, known, strict=True)]
-        labels = np.intersect1d(*labelled)
-        alone = sorted(set(np.concatenate(labelled).tolist()) - set(labels.tolist()))
-        unlabelled = sum(map(len, sides)) - sum(map(len, labelled))
-        if not len(labels):
+            labels = [np.asarray(of)[numbers] for of, numbers in zip(names, labels, strict=True)]
+        both = np.intersect1d(*labels)
+        alone = sorted(set(np.concatenate(labels).tolist()) - set(both.tolist()))
+        unlabelled = sum(map(len, sides)) - sum(map(len, rows))
+        if not len(both):
             raise ValueError(f"Pairs of {self.modality}: no label is on both sides, only {alone}.")
         if alone or unlabelled:
             logger.warning(
                 f"Pairs of {self.modality}: left out are labels that are on one side only ({alone}) and "
                 f"{unlabelled} rows without a label."
             )
-        pools = list(zip(sides, known, strict=True))
-        return [tuple(np.flatnonzero((side == label) & rows) for side, rows in pools) for label in labels]
+        return [tuple(numbers[of == label] for numbers, of in zip(rows, labels, strict=True)) for label in both]
 
     @property
     def num_pairs(self) -> int:

@@ -83,7 +83,7 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
             model = folder.load_finished(model).to(args.device)
             facts.append(folder.load_facts())
             continue
-        # Of each stage, so that one after a resumed stage begins as after a whole one.
+        # Before LoRA's matrices are drawn, which the base class would do too late: whatever was trained before.
         set_seed(args.seed)
         trainer = ImageBindTrainer(
             model, args, stage_pairs, processing_class=processor, eval_dataset=validation or None

@@ -1,12 +1,20 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which model a store's vectors are of: vectors of two models have nothing to do with one another."""
+"""Checkpoints: which one it is, as vectors of two models have nothing to do with one another, and what a job loads."""
 
 import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from .configuration_imagebind import ImageBindConfig
+    from .modeling_imagebind import ImageBindModel
+    from .processing_imagebind import ImageBindProcessor
 
 # Read at a time.
 _BLOCK = 2**22
@@ -14,7 +22,7 @@ _BLOCK = 2**22
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What a store knows of its model.
+    """What a store or a job knows of its model.
 
     Args:
         model: Folder or Hub id.
@@ -52,14 +60,13 @@ def record_of(model: str | Path, revision: str | None = None, known: ModelRecord
         OSError: If there is no such model.
     """
     from transformers import AutoConfig
-    from transformers.utils.peft_utils import find_adapter_config_file
 
     folder = Path(model)
     if known is not None and known.files and str(model) == known.model and not folder.is_dir():
         raise ValueError(f"The model is not in {known.model!r} any more: say where it is now, with --model.")
-    adapter = find_adapter_config_file(str(model), revision=revision)
+    adapter = _find_adapter(model, revision)
     if adapter is not None:
-        return _record_of_adapter(model, Path(adapter))
+        return _record_of_adapter(model, adapter)
     config = AutoConfig.from_pretrained(model, revision=revision)
     if not folder.is_dir():
         commit = config._commit_hash or revision
@@ -80,7 +87,7 @@ def _record_of_adapter(model: str | Path, adapter: Path) -> ModelRecord:
     """Describe an adapter on top of its base."""
     from transformers.utils.hub import extract_commit_hash
 
-    base = record_of(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    base = record_of(_base_of(adapter))
     if not Path(model).is_dir():
         commit = extract_commit_hash(str(adapter), None)
         return ModelRecord(str(model), f"{commit}, {base.fingerprint}", base.dimension, commit)
@@ -91,6 +98,17 @@ def _record_of_adapter(model: str | Path, adapter: Path) -> ModelRecord:
     )
 
 
+def _find_adapter(model: str | Path, revision: str | None) -> Path | None:
+    from transformers.utils.peft_utils import find_adapter_config_file
+
+    file = find_adapter_config_file(str(model), revision=revision)
+    return None if file is None else Path(file)
+
+
+def _base_of(adapter: Path) -> str:
+    return json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]
+
+
 def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
@@ -99,3 +117,52 @@ def _digest(files: Iterable[Path]) -> str:
             while block := content.read(_BLOCK):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def load_model(
+    model: str | Path,
+    modalities: Iterable[str] | None = None,
+    revision: str | None = None,
+    device: "str | torch.device | None" = None,
+    **kwargs: Any,
+) -> tuple["ImageBindModel", "ImageBindProcessor"]:
+    """Load a model, in evaluation mode, and its processor.
+
+    Args:
+        model: Folder or Hub id.
+        modalities: What will be embedded: only the towers that take it are loaded. By default all are.
+        revision: Branch, tag or commit, of a Hub id.
+        device: Where to compute; by default an accelerator where there is one.
+        **kwargs: Further arguments of `from_pretrained`: `dtype`, `attn_implementation`, …
+
+    Raises:
+        ValueError: If the model has no tower for one of the modalities.
+        OSError: If there is no such model.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel, AutoProcessor
+
+    if modalities is not None:
+        adapter = _find_adapter(model, revision)
+        base, base_revision = (model, revision) if adapter is None else (_base_of(adapter), None)
+        towers = _towers(AutoConfig.from_pretrained(base, revision=base_revision), modalities, model)
+        # An adapter wants the towers that it is for, which may be others.
+        if adapter is None:
+            kwargs["modalities"] = towers
+    if device is None:
+        device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+    loaded = AutoModel.from_pretrained(model, revision=revision, **kwargs).eval().to(device)
+    return loaded, AutoProcessor.from_pretrained(model, revision=revision)
+
+
+def _towers(config: "ImageBindConfig", modalities: Iterable[str], model: str | Path) -> list[str]:
+    """Find the towers of modalities: asked for one that a checkpoint lacks, `from_pretrained` would make it up."""
+    from .modeling_imagebind import INPUTS
+
+    tower_of = {modality: spec.tower for modality, spec in INPUTS.items() if spec.tower in config.tower_configs}
+    tower_of |= {name: name for name in config.extra_modalities}
+    lacking = sorted(set(modalities) - set(tower_of))
+    if lacking:
+        raise ValueError(f"The model {str(model)!r} has no tower for {lacking}; it has {list(tower_of)}.")
+    needed = {tower_of[modality] for modality in modalities}
+    return [tower for tower in config.tower_configs if tower in needed]
