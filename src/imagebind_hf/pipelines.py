@@ -137,12 +137,16 @@ class ImageBindZeroShotPipeline(ImageBindPipeline):
             raise ValueError(f"Expected candidate_labels, and templates with '{{}}', got {labels} and {templates}.")
         if (labels, templates) not in self._label_embeds:
             prompts = [template.format(label) for label in labels for template in templates]
+            # Those of like length together, so that little is padded.
+            order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
             vectors = []
             for start in range(0, len(prompts), PROMPT_BATCH):
-                inputs = self.processor(text=prompts[start : start + PROMPT_BATCH], return_tensors="pt", padding=True)
+                batch = [prompts[number] for number in order[start : start + PROMPT_BATCH]]
+                inputs = self.processor(text=batch, return_tensors="pt", padding=True)
                 ids = inputs["input_ids"].to(self.model.device)
                 vectors.append(self.model.get_text_features(ids).pooler_output)
-            means = torch.cat(vectors).unflatten(0, (len(labels), len(templates))).mean(dim=1)
+            embeds = torch.cat(vectors)[torch.tensor(order).argsort()]
+            means = embeds.unflatten(0, (len(labels), len(templates))).mean(dim=1)
             if len(self._label_embeds) == MAX_LABEL_SETS:
                 self._label_embeds.pop(next(iter(self._label_embeds)))
             self._label_embeds[labels, templates] = normalize(means, dim=-1)

@@ -39,6 +39,16 @@ def test_class_embeddings_are_means_of_prompts(model, processor):
         torch.testing.assert_close(embedding, normalize(prompts.mean(dim=0), dim=0))
 
 
+def test_texts_are_batched_by_length_and_stay_in_order(model, processor):
+    texts = ["a dog that barks at the sea", "cat", "two birds", "rain", "a long sentence of rain and of wind", "x"]
+    expected = torch.cat([model(**processor(text=[text], return_tensors="pt")).text_embeds for text in texts])
+    widths = []
+    model.text_model.register_forward_pre_hook(lambda _, values: widths.append(values[0].shape[1]))
+    for cached in (False, True):
+        torch.testing.assert_close(embed_texts(model, processor, texts, 2, cached), expected.detach())
+    assert widths[:3] == sorted(widths[:3]) and widths[0] < widths[2]
+
+
 def test_accuracy_beside_scikit_learn():
     generator = torch.Generator().manual_seed(0)
     embeds, classes = torch.randn(50, 8, generator=generator), torch.randn(5, 8, generator=generator)

@@ -132,10 +132,14 @@ def embed_texts(
 
     With `cached` they are kept on disk, as by [`embed_dataset_cached`].
     """
-    dataset = Dataset.from_dict({"text": list(texts)})
+    # Those of like length together, so that little is padded.
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+    dataset = Dataset.from_dict({"text": [texts[number] for number in order]})
     if cached:
-        return embed_dataset_cached(model, processor, dataset, "text", batch_size)[0]
-    return embed_dataset(model, processor, dataset, "text", batch_size, progress=False)
+        embeds, _ = embed_dataset_cached(model, processor, dataset, "text", batch_size)
+    else:
+        embeds = embed_dataset(model, processor, dataset, "text", batch_size, progress=False)
+    return embeds[torch.tensor(order).argsort()]
 
 
 def _column(dataset: Dataset, modality: str) -> tuple[Dataset, str]:
