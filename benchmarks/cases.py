@@ -7,12 +7,13 @@ import time
 import torch
 from peer import Tower, copy_weights, make_tower
 
-from imagebind_hf import ImageBindConfig, ImageBindModel
+from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindProcessor
 from imagebind_hf.configuration_imagebind import ImageBindTowerConfig
+from imagebind_hf.evaluation.config import load_benchmark, load_templates
 from imagebind_hf.modeling_imagebind import input_name
 
 MODALITIES = ("image", "text", "audio", "depth", "thermal", "imu")
-# Tokens of a batch of short prompts ("a photo of a dog." has 8, with its start and end); the peer always runs 77.
+# Tokens of a short text; the peer always runs 77.
 PROMPT_LENGTH = 16
 CLIPS = 3
 
@@ -78,6 +79,19 @@ def make_values(
     else:
         shape = (tower.num_channels, tower.image_size, tower.image_size)
     return torch.randn(batch_size, *shape, generator=generator)
+
+
+def class_prompts(config: ImageBindConfig, batch_size: int, batches: int = 4) -> list[torch.Tensor]:
+    """Make the prompts that ask for the classes of ESC-50, fifty names in CLIP's 80 sentences: 6 to 15 tokens.
+
+    Like the library, this batches them by length; of all batches it returns some, from the shortest to the longest.
+    """
+    names = load_benchmark("esc50").evaluation["audio"].source.classes.values()
+    prompts = sorted((each.format(name) for name in names for each in load_templates("imagenet")), key=len)
+    step = len(prompts) / batches
+    starts = [int((number + 0.5) * step - batch_size / 2) for number in range(batches)]
+    processor = ImageBindProcessor.from_config(config)
+    return [processor(text=prompts[at : at + batch_size], return_tensors="pt")["input_ids"] for at in starts]
 
 
 def pad_text(ids: torch.Tensor, length: int) -> torch.Tensor:

@@ -4,9 +4,10 @@
 
 python benchmarks/towers.py [--device cuda|cpu] [--dtype bfloat16|float32] [--compile MODE] [--modalities image text …]
 
-Items a second, with random data. The peer always runs texts of 77 tokens; ours runs batches of short prompts at their
-own length, and of 77 tokens too. On a GPU, memory is the peak of a run beyond the weights; on a CPU, the share of the
-matrix peak is the speed of the towers' matrix products over that of one large product, measured in the same process.
+Items a second, with random data; class prompts are real ones. The peer always runs texts of 77 tokens; ours runs short
+ones at their own length, and of 77 tokens too. On a GPU, memory is the peak of a run beyond the weights; on a CPU, the
+share of the matrix peak is the speed of the towers' matrix products over that of one large product, measured in the
+same process.
 """
 
 import gc
@@ -15,6 +16,7 @@ import torch
 from cases import (
     MODALITIES,
     PROMPT_LENGTH,
+    class_prompts,
     make_config,
     make_pair,
     make_values,
@@ -32,6 +34,8 @@ from imagebind_hf import compile_towers
 TARGETS = {"image": 1450, "text": 36_000, "audio": 3500, "depth": 30_000, "thermal": 11_800, "imu": 36_000}
 # A batch for a CPU takes a second or so.
 CPU_BATCHES = {"image": 1, "text": 8, "audio": 1, "depth": 8, "thermal": 2, "imu": 8}
+# Class prompts are embedded once for all items, in larger batches.
+CPU_PROMPTS = 32
 
 
 class Runner:
@@ -43,14 +47,17 @@ class Runner:
 
     @torch.no_grad()
     def row(self, name: str, ours, peer, inputs, counts, target: int | None) -> str:
-        """Time ours beside the peer, each with its input and its operations an item, and check that they agree."""
-        functions = {"ours": lambda: ours(inputs[0]), "peer": lambda: peer(inputs[1])}
+        """Time ours beside the peer, each with its batches and its operations an item, and check that they agree."""
+        functions = {
+            "ours": lambda: torch.cat([ours(values) for values in inputs[0]]),
+            "peer": lambda: torch.cat([peer(values) for values in inputs[1]]),
+        }
         difference = "–"
         if counts:
             vectors = [torch.nn.functional.normalize(function().float(), dim=-1) for function in functions.values()]
             difference = f"{1 - (vectors[0] * vectors[1]).sum(dim=-1).min().item():.0e}"
         times = alternate(functions, self.repeats)
-        comparison, size = Comparison.of(times["ours"], times["peer"]), len(inputs[0])
+        comparison, size = Comparison.of(times["ours"], times["peer"]), sum(map(len, inputs[0]))
         if self.device == "cuda":
             notes = [f"{peak_memory(function):.2f} GiB" for function in functions.values()]
         else:
@@ -60,8 +67,9 @@ class Runner:
         rates = (size / comparison.ours, size / comparison.peer)
         digits = 1 if min(rates) < 100 else 0
         wanted = f" {target:,} |" if target else " – |"
+        batch_size = len(inputs[0][0])
         return (
-            f"| {name} | {size} | {rates[0]:,.{digits}f} |{wanted if self.device == 'cuda' else ''} {notes[0]} "
+            f"| {name} | {batch_size} | {rates[0]:,.{digits}f} |{wanted if self.device == 'cuda' else ''} {notes[0]} "
             f"| {rates[1]:,.{digits}f} | {notes[1]} | {comparison.faster} | {difference} |"
         )
 
@@ -101,17 +109,22 @@ def main() -> None:
         target, counts = TARGETS[modality], (operations(config, modality),) * 2
         if modality == "text":
             longest = values.shape[1]
-            prompt_counts = operations(config, modality, PROMPT_LENGTH), counts[1]
-            ids = make_values(config, modality, batch_size, PROMPT_LENGTH).to(device)
-            inputs = (ids, pad_text(ids, longest))
-            rows.append(runner.row(f"text, {PROMPT_LENGTH} tokens", ours, peer, inputs, prompt_counts, target))
-            rows.append(runner.row(f"text, {longest} tokens", ours, peer, (values, values), counts, None))
+            prompts = class_prompts(config, arguments.batch_size or (256 if device == "cuda" else CPU_PROMPTS))
+            short = make_values(config, modality, batch_size, PROMPT_LENGTH)
+            cases = {f"{PROMPT_LENGTH} tokens": ([short], None), f"{longest} tokens": ([values], None)}
+            # Last, since what is compiled anew for other lengths stays general.
+            cases["class prompts"] = (prompts, target)
+            for name, (batches, wanted) in cases.items():
+                batches = [ids.to(device) for ids in batches]
+                own = sum(operations(config, modality, ids.shape[1]) for ids in batches) / len(batches)
+                inputs = (batches, [pad_text(ids, longest) for ids in batches])
+                rows.append(runner.row(f"text, {name}", ours, peer, inputs, (own, counts[1]), wanted))
         else:
             name = "audio, 3 clips" if modality == "audio" else modality
-            rows.append(runner.row(name, ours, peer, (values, values), counts, target))
+            rows.append(runner.row(name, ours, peer, ([values], [values]), counts, target))
         if modality == "image":
             peer = make_clip(arguments.size, device, dtype)
-            rows.append(runner.row("image; peer: CLIP ViT-H", ours, peer, (values, values), (), None))
+            rows.append(runner.row("image; peer: CLIP ViT-H", ours, peer, ([values], [values]), (), None))
         del ours, peer
         gc.collect()
     name = str(dtype).removeprefix("torch.")

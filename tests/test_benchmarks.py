@@ -84,7 +84,7 @@ def test_fbank(tmp_path):
 
 def test_towers(tmp_path):
     page = run(tmp_path, "towers.py", "--repeats", "1", "--device", "cpu")
-    for row in ("image; peer: CLIP ViT-H", "text, 16 tokens", "audio, 3 clips", "imu"):
+    for row in ("image; peer: CLIP ViT-H", "text, class prompts", "audio, 3 clips", "imu"):
         assert f"| {row} |" in page
 
 
