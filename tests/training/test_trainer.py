@@ -325,6 +325,7 @@ def test_two_processes_with_gloo_train_as_one(tmp_path):
 
 TWO_KINDS = """
 import sys
+from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import torch
 from imagebind_hf.training import InfoNCELoss
@@ -333,7 +334,9 @@ from training.test_trainer import make_trainer
 settings = {"per_device_train_batch_size": 4, "max_steps": 4, "gradient_checkpointing": True}
 trainer = make_trainer(sys.argv[2], **settings)
 trainer.train()
-print("trained", trainer.state.global_step, flush=True)
+# Files of their own: what two processes print may get mixed up.
+said = Path(sys.argv[2]).with_name(f"said-{trainer.args.process_index}.txt")
+said.write_text(f"trained {trainer.state.global_step}")
 
 class NaNInOne(InfoNCELoss):
     calls = 0
@@ -347,7 +350,7 @@ trainer = make_trainer(sys.argv[2], loss=NaNInOne(False), **settings, **saving)
 try:
     trainer.train()
 except FloatingPointError as error:
-    print(error, flush=True)
+    said.write_text(f"{said.read_text()}, {error}")
 """
 
 
@@ -370,5 +373,6 @@ def test_two_processes_checkpoint_gradients_and_stop_together(tmp_path):
         [*launch, str(tmp_path / "two.py"), tests, str(tmp_path / "out")], capture_output=True, text=True, timeout=900
     )
     assert process.returncode == 0, process.stderr[-3000:]
-    assert process.stdout.count("trained 4") == 2 and process.stdout.count("not finite at step 3") == 2
+    said = [file.read_text() for file in sorted(tmp_path.glob("said-*.txt"))]
+    assert len(said) == 2 and all("trained 4, Loss or weights are not finite at step 3" in each for each in said), said
     assert [path.name for path in (tmp_path / "out").glob("checkpoint-*")] == ["checkpoint-2"]
