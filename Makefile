@@ -19,7 +19,7 @@ conformance: .venv/.complete
 quick: .venv/.complete
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
-# Writes benchmarks/RESULTS.md; about a quarter of an hour on two quiet cores.
+# Writes benchmarks/RESULTS.md; about twenty minutes on two quiet cores.
 bench: .venv/.complete
 	$(BIN)/python benchmarks/all.py --quick
 

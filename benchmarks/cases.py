@@ -7,9 +7,8 @@ import time
 import torch
 from peer import Tower, copy_weights, make_tower
 
-from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindProcessor
+from imagebind_hf import ImageBindConfig, ImageBindModel
 from imagebind_hf.configuration_imagebind import ImageBindTowerConfig
-from imagebind_hf.evaluation.config import load_benchmark, load_templates
 from imagebind_hf.modeling_imagebind import input_name
 
 MODALITIES = ("image", "text", "audio", "depth", "thermal", "imu")
@@ -86,6 +85,10 @@ def class_prompts(config: ImageBindConfig, batch_size: int, batches: int = 4) ->
 
     Like the library, this batches them by length; of all batches it returns some, from the shortest to the longest.
     """
+    # Here, or their memory would count in benchmarks of memory.
+    from imagebind_hf import ImageBindProcessor
+    from imagebind_hf.evaluation.config import load_benchmark, load_templates
+
     names = load_benchmark("esc50").evaluation["audio"].source.classes.values()
     prompts = sorted((each.format(name) for name in names for each in load_templates("imagenet")), key=len)
     step = len(prompts) / batches
