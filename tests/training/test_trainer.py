@@ -299,6 +299,8 @@ if trainer.is_world_process_zero():
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     weight = trainer.accelerator.unwrap_model(trainer.model).imu_projection.weight
     print(json.dumps({"losses": losses, "weight": weight.flatten()[:8].tolist()}))
+if processes > 1:
+    torch.distributed.destroy_process_group()
 """
 
 
@@ -351,6 +353,7 @@ try:
     trainer.train()
 except FloatingPointError as error:
     said.write_text(f"{said.read_text()}, {error}")
+torch.distributed.destroy_process_group()
 """
 
 
