@@ -326,10 +326,10 @@ def test_two_processes_with_gloo_train_as_one(tmp_path):
 
 
 TWO_KINDS = """
+import os
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import torch
 from imagebind_hf.training import InfoNCELoss
 from training.test_trainer import make_trainer
 
@@ -353,7 +353,8 @@ try:
     trainer.train()
 except FloatingPointError as error:
     said.write_text(f"{said.read_text()}, {error}")
-torch.distributed.destroy_process_group()
+# At once: after a run that broke off, threads of gloo may abort the interpreter's exit.
+os._exit(0)
 """
 
 
