@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.special import softmax
-from transformers import AutoModel, AutoProcessor, pipeline
+from transformers import pipeline
 
+from imagebind_hf.checkpoints import load_model
 from imagebind_hf.datasets import load_six_digits
 from imagebind_hf.datasets.six_digits import CLASS_NAMES
 from imagebind_hf.datasets.six_digits_signals import IMU_RATE
@@ -43,11 +44,9 @@ class Engine:
     """
 
     def __init__(self, model: str, index: str | Path):
-        device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
-        self.model = AutoModel.from_pretrained(model).eval().to(device)
-        self.processor = AutoProcessor.from_pretrained(model)
+        self.model, self.processor = load_model(model)
         self.modalities = [name for name in NAMES if name in self.model.inputs]
-        parts = {"model": self.model, "processor": self.processor, "device": device}
+        parts = {"model": self.model, "processor": self.processor, "device": self.model.device}
         self._embed = pipeline("multimodal-embedding", **parts)
         self._classify = {
             name: ImageBindZeroShotPipeline(task=f"zero-shot-{name}-classification", **parts)

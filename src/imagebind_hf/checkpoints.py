@@ -161,8 +161,9 @@ def _towers(config: "ImageBindConfig", modalities: Iterable[str], model: str | P
 
     tower_of = {modality: spec.tower for modality, spec in INPUTS.items() if spec.tower in config.tower_configs}
     tower_of |= {name: name for name in config.extra_modalities}
-    lacking = sorted(set(modalities) - set(tower_of))
+    wanted = set(modalities)
+    lacking = sorted(wanted - set(tower_of))
     if lacking:
         raise ValueError(f"The model {str(model)!r} has no tower for {lacking}; it has {list(tower_of)}.")
-    needed = {tower_of[modality] for modality in modalities}
+    needed = {tower_of[modality] for modality in wanted}
     return [tower for tower in config.tower_configs if tower in needed]

@@ -28,17 +28,6 @@ def _errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-@contextmanager
-def _process_group() -> Iterator[None]:
-    """Leave the group of processes in order: the threads of one that is left to the interpreter may abort its exit."""
-    import torch.distributed as dist
-
-    yield
-    # NCCL would wait here for those that have more to do.
-    if dist.is_available() and dist.is_initialized() and dist.get_backend() == "gloo":
-        dist.destroy_process_group()
-
-
 def _report(shown: str, results: dict[str, Any], output: Path | None) -> None:
     """Print results, and then write them: what was computed is seen even if the disk is full."""
     typer.echo(shown)
@@ -83,7 +72,7 @@ def train(
     from .training.recipe import load_recipe
     from .training.run import run_recipe
 
-    with _errors(), _process_group():
+    with _errors():
         loaded = load_recipe(recipe, overrides)
         if print_config:
             typer.echo(yaml.safe_dump(asdict(loaded), sort_keys=False))
@@ -130,7 +119,7 @@ def embed(
 
     from .embedding import EmbeddingJob, find_items
 
-    with _errors(), _process_group():
+    with _errors():
         if engine not in ("local", "ray"):
             raise ValueError(f"--engine is {engine!r}, expected 'local' or 'ray'.")
         if column is not None and modality is None:

@@ -18,6 +18,7 @@ from transformers import AutoModel
 
 from hub_server import Fault
 from imagebind_hf import ImageBindAudioModelWithProjection, ImageBindModel, ImageBindProcessor
+from imagebind_hf.checkpoints import load_model
 from imagebind_hf.hub import push_folder
 from imagebind_hf.remote_code import save_with_code
 
@@ -54,6 +55,13 @@ def test_only_the_shards_that_are_needed_are_downloaded(hub, published, modaliti
     assert served == sum((published / name).stat().st_size for name in shards)
     assert model.name_or_path == model.config.name_or_path == NAME
     assert_equal(model, published)
+
+
+def test_what_commands_load_downloads_their_shards(hub, published):
+    model, processor = load_model(NAME, iter(["audio", "text"]))
+    assert shards_served(hub) == {"model-audio.safetensors", "model-text.safetensors"}
+    assert_equal(model, published)
+    assert isinstance(processor, ImageBindProcessor)
 
 
 def test_a_tower_of_its_own_downloads_its_shard(hub, published):

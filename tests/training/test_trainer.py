@@ -299,8 +299,6 @@ if trainer.is_world_process_zero():
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     weight = trainer.accelerator.unwrap_model(trainer.model).imu_projection.weight
     print(json.dumps({"losses": losses, "weight": weight.flatten()[:8].tolist()}))
-if processes > 1:
-    torch.distributed.destroy_process_group()
 """
 
 
@@ -353,7 +351,7 @@ try:
     trainer.train()
 except FloatingPointError as error:
     said.write_text(f"{said.read_text()}, {error}")
-# At once: after a run that broke off, threads of gloo may abort the interpreter's exit.
+# At once: a thread of gloo that lets go of a tensor while the interpreter ends would abort the process.
 os._exit(0)
 """
 
