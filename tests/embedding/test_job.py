@@ -108,6 +108,30 @@ def test_pictures_and_sounds_in_archives_and_columns_of_bytes(checkpoint, inputs
     torch.testing.assert_close(torch.from_numpy(vectors), torch.stack(files), atol=1e-5, rtol=0)
 
 
+def test_an_extra_modality_is_a_column_of_ready_values(tmp_path):
+    torch.manual_seed(0)
+    touch = {"model_type": "imagebind_depth_model", **make_config().depth_config.to_dict()}
+    config = make_config(modalities=["text", "touch"], extra_modalities={"touch": touch})
+    model = ImageBindModel(config).eval()
+    model.save_pretrained(tmp_path / "model")
+    ImageBindProcessor.from_config(config).save_pretrained(tmp_path / "model")
+    values = np.random.default_rng(0).standard_normal((5, 1, 32, 32)).astype(np.float32)
+    Dataset.from_dict({"touch_values": values.tolist()}).to_parquet(tmp_path / "rows.parquet")
+    embed = ["embed", str(tmp_path / "rows.parquet"), "--model", str(tmp_path / "model")]
+    result = CliRunner().invoke(app, [*embed, "--modality", "touch", "--output", str(tmp_path / "vectors")])
+    assert result.exit_code == 0 and "5 vectors" in result.output, result.output
+    ids, modalities, vectors = load_embeddings(tmp_path / "vectors")
+    assert modalities == ["touch"] * 5 and ids[4].endswith("rows.parquet#4#touch")
+    with torch.no_grad():
+        expected = model(touch_values=torch.from_numpy(values))["touch_embeds"]
+    np.testing.assert_allclose(vectors, expected, atol=1e-6)
+    missing = CliRunner().invoke(app, [*embed, "--modality", "smell", "--output", str(tmp_path / "none")])
+    assert missing.exit_code == 1 and "no column ['smell_values'], there are ['touch_values']" in missing.output
+    unknown = ["--modality", "smell", "--column", "touch_values", "--output", str(tmp_path / "none")]
+    missing = CliRunner().invoke(app, [*embed, *unknown])
+    assert missing.exit_code == 1 and "has no tower for ['smell']" in missing.output, missing.output
+
+
 def test_only_what_is_missing_is_made(checkpoint, inputs, tmp_path):
     items = find_items([inputs])
     EmbeddingJob(items, tmp_path, str(checkpoint), part_size=3).run(progress=False)

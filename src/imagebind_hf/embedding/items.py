@@ -14,7 +14,7 @@ from typing import Any
 import datasets
 from PIL import Image
 
-from ..modeling_imagebind import INPUTS
+from ..modeling_imagebind import INPUTS, input_name
 
 # What soundfile reads, by suffix; it tells of subtypes, not of suffixes.
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"})
@@ -125,17 +125,20 @@ def find_items(
         inputs: Pictures, sounds, videos; text files, an item a line; tar archives (webdataset's too); parquet files
             and folders of `Dataset.save_to_disk`; folders of all those. Archives are not compressed.
         modality: The modality of pictures (`image`, `depth` or `thermal`), of columns and of members, where names do
-            not tell; other files are passed over. IMU's CSV files need it: `imu`.
-        columns: Column of a data set by modality; by default columns that are named as modalities.
+            not tell; other files are passed over. IMU's CSV files need it: `imu`. So do extra modalities, which are
+            columns of ready values.
+        columns: Column of a data set by modality; by default columns that are named as modalities, `<name>_values`
+            for an extra one.
         allow_none: Return an empty list where there is nothing.
 
     Raises:
-        ValueError: If an input is not there, nothing is found, or the modality is unknown.
+        ValueError: If an input is not there, nothing is found, or the modality is misspelt.
     """
-    if modality is not None and modality not in INPUTS:
+    if modality is not None and modality not in INPUTS and columns is None:
         near = difflib.get_close_matches(modality, INPUTS, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {list(INPUTS)}."
-        raise ValueError(f"Unknown modality {modality!r}. {hint}")
+        if near:
+            raise ValueError(f"Unknown modality {modality!r}. Did you mean {near[0]!r}? An extra one takes a column.")
+        columns = {modality: input_name(modality)}
     inputs = list(inputs)
     items = [item for path in list_files(inputs) for item in _items(path, modality, columns)]
     if not items and not allow_none:

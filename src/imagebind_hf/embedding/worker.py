@@ -12,7 +12,7 @@ from transformers import ProcessorMixin
 
 from ..checkpoints import load_model
 from ..media import for_each, load_audio, load_image
-from ..modeling_imagebind import ImageBindModel, input_name
+from ..modeling_imagebind import INPUTS, ImageBindModel, input_name
 from ..processing_imagebind import processor_argument
 from .items import Item
 
@@ -181,4 +181,7 @@ class _Batches(Dataset):
     def _prepare(self, values: list, modality: str) -> dict[str, torch.Tensor]:
         # Without the attention mask of texts, which the model never needs.
         name = input_name(modality)
+        if modality not in INPUTS:
+            # An extra modality: there is no processor for it, its values are ready.
+            return {name: torch.from_numpy(np.asarray(values, dtype=np.float32))}
         return {name: self.processor(**{processor_argument(modality): values}, return_tensors="pt")[name]}
