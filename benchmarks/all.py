@@ -29,7 +29,7 @@ def cpu_commands(folder: str, is_quick: bool) -> list[list[str]]:
         ["import_time.py", *(["--repeats", "5"] if is_quick else [])],
         ["towers.py", *(["--repeats", "5"] if is_quick else ["--repeats", "9"])],
         ["towers.py", "--dtype", "bfloat16", *(["--repeats", "3"] if is_quick else [])],
-        ["towers.py", "--compile", "freeze", "--repeats", "9"],
+        ["towers.py", "--compile", "freeze", "--repeats", "5"],
         ["latency.py", *(QUICKER if is_quick else [])],
         ["quantised.py", *(QUICKER if is_quick else [])],
         ["onnx_towers.py", *(QUICK_ONNX if is_quick else [])],

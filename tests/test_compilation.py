@@ -33,6 +33,23 @@ def test_options_and_hidden_states():
     torch.testing.assert_close(output.last_hidden_state, expected.last_hidden_state, atol=1e-5, rtol=1e-4)
 
 
+@torch.no_grad()
+def test_sizes_of_one_tower_stay_fixed_while_others_vary(model):
+    varies = []
+
+    def backend(graph, inputs):
+        varies.append(any(isinstance(each, torch.SymInt) for each in inputs))
+        return graph
+
+    compile_towers(model, backend=backend)
+    for name, size in (("pixel_values_depth", 2), ("pixel_values_thermal", 3), ("imu_values", 4)):
+        model(**{name: make_inputs(size)[name]})
+    assert varies == [False] * 3
+    for size in (4, 5):
+        model(pixel_values_depth=make_inputs(size)["pixel_values_depth"])
+    assert varies == [False] * 3 + [True]
+
+
 def test_bad_input(model):
     with pytest.raises(ValueError, match="Expected an ImageBindModel, got a Linear"):
         compile_towers(torch.nn.Linear(2, 2))
