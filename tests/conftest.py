@@ -20,6 +20,11 @@ pytest_plugins = ["hub_fixtures"]
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the demo, which takes minutes: at the end, one process would wait for it, or make it once more."""
+    items.sort(key=lambda item: item.path.name != "test_demo.py")
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     return FIXTURES
