@@ -116,6 +116,8 @@ def test_bad_input(folder, tmp_path):
         find_items([folder], "imag")
     with pytest.raises(ValueError, match="Found nothing of modality video in"):
         find_items([folder], "video")
+    with pytest.raises(ValueError, match=r"Found nothing of modality smell \(known are .*'imu'.*columns of data sets"):
+        find_items([folder], "smell")
     assert find_items([folder], "video", allow_none=True) == []
     (tmp_path / "bad.tar").write_bytes(b"no archive")
     with pytest.raises(ValueError, match="Cannot read the archive"):

@@ -143,6 +143,8 @@ def find_items(
     items = [item for path in list_files(inputs) for item in _items(path, modality, columns)]
     if not items and not allow_none:
         what = f"of modality {modality}" if modality else "that a modality can be told of by name"
+        if modality is not None and modality not in INPUTS:
+            what += f" (known are {list(INPUTS)}, others are columns of data sets)"
         raise ValueError(f"Found nothing {what} in {[str(each) for each in inputs]}.")
     return items
 
