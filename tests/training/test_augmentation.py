@@ -72,11 +72,14 @@ def test_transforms_of_transforms():
 
 
 def test_split():
-    images, partners = Augmentation(
-        GEOMETRY, [{"RandAugment": {}}], [{"RandomCrop": {"size": 4}}], [{"RandomErasing": {}}]
-    ).split()
-    assert images.joint is not None and images.image is not None and images.partner is images.features is None
+    parts = [[{"RandAugment": {}}], [{"RandomCrop": {"size": 4}}], [{"RandomErasing": {}}]]
+    images, partners = Augmentation((), *parts).split()
+    assert images.image is not None and images.joint is images.partner is images.features is None
     assert partners.joint is partners.image is None and partners.partner is not None and partners.features is not None
+    # What is cropped with its image is a picture no more when the rest comes.
+    images, partners = Augmentation(GEOMETRY, *parts).split()
+    assert images.joint is not None and images.image is not None and images.partner is not None
+    assert partners.joint is partners.image is partners.partner is None and partners.features is not None
     assert Augmentation().split() == (None, None)
 
 

@@ -1,6 +1,7 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from datasets import Dataset, Features, Image, Value
@@ -126,6 +127,25 @@ def test_views_with_what_was_cropped_with_them(tmp_path):
     assert batch["image_embeds"][0].shape == (16,) and batch["pixel_values_depth"][0].shape == (1, 32, 32)
     means = np.asarray(pairs.images.with_format("numpy")["pixel_values_depth"]).mean(axis=(1, 2, 3)).reshape(3, 6)
     assert np.abs(means[0] - means[1]).min() > 1e-4, "other crops in other views"
+
+
+def test_a_partner_is_changed_before_the_processor():
+    """Of what the processor made of it (centred around 0), ColorJitter would clamp half to 0."""
+    config = make_config(modalities=["vision", "thermal"])
+    model, processor = ImageBindModel(config).eval(), ImageBindProcessor.from_config(config)
+    thermal = processor.thermal_image_processor
+    thermal.do_normalize, thermal.image_mean, thermal.image_std = True, [0.5], [0.2]
+    ramp = np.add.outer(np.arange(32), np.arange(32)).astype(np.uint8)
+    pictures = {"image": [PIL.Image.fromarray(ramp).convert("RGB")], "thermal": [PIL.Image.fromarray(ramp)]}
+    dataset = Dataset.from_dict(pictures, features=Features(dict.fromkeys(pictures, Image())))
+    joint = [{"CenterCrop": {"size": 32}}]
+    dark = Augmentation(joint=joint, partner=[{"ColorJitter": {"brightness": [0.5, 0.5]}}])
+    pairs = cache_image_embeds(Pairs("thermal", dataset, augment=dark), model, processor)
+    assert pairs.augment is None
+    expected = processor(thermal=[torch.from_numpy(ramp // 2)[None]], return_tensors="pt")["pixel_values_thermal"]
+    assert expected.min() < -1
+    actual = torch.tensor(np.asarray(pairs.fetch(np.array([[0, 0]]))["pixel_values_thermal"]))
+    torch.testing.assert_close(actual, expected, atol=0.03, rtol=0)
 
 
 def test_training_from_the_cache_is_training(tmp_path):

@@ -90,11 +90,16 @@ class Augmentation:
         return image, partner
 
     def split(self) -> "tuple[Augmentation | None, Augmentation | None]":
-        """Return what concerns images, and what concerns partners alone."""
+        """Return what must be known with the images, and what concerns partners alone.
+
+        A partner that is cropped with its image goes through the processor then; of its transforms, only those that
+        come after the processor are left to the second part.
+        """
         of_images, of_partners = Augmentation(), Augmentation()
         of_images.joint, of_images.image = self.joint, self.image
-        of_partners.partner, of_partners.features = self.partner, self.features
-        has_partners = self.partner or self.features
+        (of_partners if self.joint is None else of_images).partner = self.partner
+        of_partners.features = self.features
+        has_partners = of_partners.partner or of_partners.features
         return (of_images if self.joint or self.image else None), (of_partners if has_partners else None)
 
 
