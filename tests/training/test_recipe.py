@@ -23,6 +23,7 @@ from imagebind_hf.cards import write_card
 from imagebind_hf.datasets.sources import SourceConfig, load_source
 from imagebind_hf.evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
 from imagebind_hf.training.augmentation import Augmentation
+from imagebind_hf.training.data import Pairs
 from imagebind_hf.training.recipe import AugmentationConfig, load_recipe
 from imagebind_hf.training.run import run_recipe
 
@@ -66,6 +67,26 @@ def recipe(tmp_path) -> Path:
     Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "rows.parquet")
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
     return tmp_path / "recipe.yaml"
+
+
+def test_pictures_of_a_modality_may_stand_on_both_sides(recipe):
+    """Rows are read twice, once as the images that they are not, and stay aligned."""
+    images = load_source(SourceConfig(data_files="rows.parquet", column="depth"), "image", recipe.parent)
+    pairs = Pairs("depth", images, load_source(SourceConfig(data_files="rows.parquet"), "depth", recipe.parent))
+    assert pairs.column == "depth" and pairs.image_column == "image" and len(pairs) == 16
+    columns = pairs.fetch(np.array([[3, 3], [8, 8]]))
+    for image, depth in zip(columns["image"], columns["depth"], strict=True):
+        assert np.array_equal(np.asarray(image), np.asarray(depth)) and np.asarray(image).shape == (32, 32)
+    stage = yaml.safe_load(recipe.read_text())["stages"][1]
+    stage["trained_modalities"] = ["vision", "depth"]
+    flip = [{"RandomHorizontalFlip": {}}]
+    stage["pairs"]["depth"] = {
+        "images": {"data_files": "rows.parquet", "column": "depth"},
+        "partners": {"data_files": "rows.parquet"},
+        "augmentation": {"image": flip, "partner": flip},
+    }
+    recipe.write_text(yaml.safe_dump({**RECIPE, "stages": [stage]}))
+    assert run_recipe(load_recipe(recipe), recipe.parent, recipe.parent / "out")["retrieval"]
 
 
 def test_a_run_leaves_a_checkpoint_with_card_and_results(recipe):

@@ -45,7 +45,8 @@ class SourceConfig:
         data_files: File or files, relative to `--data`.
         data_dir: Folder, relative to `--data`; `.` for that itself.
         split: The split.
-        column: The column to use, renamed to the modality; by default it has that name already.
+        column: The column to use, renamed to the modality (in place of a column of that name); by default it has that
+            name already.
         label: The column of classes, renamed to `label`, where it is not called so.
         classes: The classes to keep, in this order; `{class: what texts call it}` where that is something else. Two
             classes that texts call the same are one.
@@ -119,7 +120,11 @@ def load_source(source: SourceConfig, name: str, data: str | Path | None = None)
             f"{where}: no rows (split {source.split!r}, include {source.include}, exclude {source.exclude}, "
             f"classes {source.classes})."
         )
-    return rows if column == name else rows.rename_column(column, name)
+    if column == name:
+        return rows
+    if name in rows.column_names:
+        rows = rows.remove_columns(name)
+    return rows.rename_column(column, name)
 
 
 def select_classes(rows: Rows, classes: Sequence[str] | Mapping[str, str]) -> Rows:
