@@ -110,9 +110,7 @@ def load_source(source: SourceConfig, name: str, data: str | Path | None = None)
             rows = rows.filter(_IsIn(values, purpose == "include"), input_columns=key)
     if source.label is not None:
         _check_column(rows, source.label, where)
-        if "label" in rows.column_names and source.label != "label":
-            rows = rows.remove_columns("label")
-        rows = rows.rename_column(source.label, "label")
+        rows = _rename(rows, source.label, "label")
     if source.classes is not None:
         rows = select_classes(rows, source.classes)
     if isinstance(rows, datasets.Dataset) and not len(rows):
@@ -120,11 +118,16 @@ def load_source(source: SourceConfig, name: str, data: str | Path | None = None)
             f"{where}: no rows (split {source.split!r}, include {source.include}, exclude {source.exclude}, "
             f"classes {source.classes})."
         )
-    if column == name:
+    return _rename(rows, column, name)
+
+
+def _rename(rows: Rows, old: str, new: str) -> Rows:
+    """Rename a column, in place of another that has that name."""
+    if old == new:
         return rows
-    if name in rows.column_names:
-        rows = rows.remove_columns(name)
-    return rows.rename_column(column, name)
+    if new in rows.column_names:
+        rows = rows.remove_columns(new)
+    return rows.rename_column(old, new)
 
 
 def select_classes(rows: Rows, classes: Sequence[str] | Mapping[str, str]) -> Rows:
