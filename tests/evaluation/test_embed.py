@@ -159,6 +159,35 @@ def test_media_are_decoded_by_the_processor(model, processor, tmp_path, modality
         embed_dataset_cached(model, processor, rows.select([2]), modality)
 
 
+@torch.no_grad()
+def test_an_item_in_several_views_is_the_mean_over_them(model, processor, calls):
+    rng = np.random.default_rng(0)
+    rows = Dataset.from_dict(
+        {"image": [PILImage.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8)) for _ in range(3)]}
+    )
+    views = [[], [{"RandomHorizontalFlip": {"p": 1}}]]
+    pixels = processor(images=rows["image"][:], return_tensors="pt")["pixel_values"]
+    one, other = (model.get_image_features(values).pooler_output for values in (pixels, pixels.flip(-1)))
+    assert (one - other).abs().max() > 0.01
+    torch.testing.assert_close(embed_dataset(model, processor, rows, "image", 2, False, views), (one + other) / 2)
+    torch.testing.assert_close(embed_dataset(model, processor, rows, "image", 2, False, views[1:]), other)
+    calls.clear()
+    for each, wanted in ((views, (one + other) / 2), ((), one), (views, (one + other) / 2)):
+        torch.testing.assert_close(embed_dataset_cached(model, processor, rows, "image", views=each)[0], wanted)
+    assert sum(calls) == 6, "views are told apart, and found again"
+
+
+@torch.no_grad()
+def test_views_of_an_item_that_has_clips(model, processor):
+    media = [{"bytes": sound(number), "path": None} for number in range(2)]
+    rows = Dataset.from_dict({"audio": media}, features=Features({"audio": STORED})).cast_column("audio", Audio())
+    values = embed_dataset(model, processor, rows, "audio", progress=False)
+    twice = embed_dataset(model, processor, rows, "audio", progress=False, views=[[], []])
+    torch.testing.assert_close(twice, values)
+    with pytest.raises(ValueError, match="has a transform 'Flip'"):
+        embed_dataset(model, processor, rows, "audio", progress=False, views=[[{"Flip": {}}]])
+
+
 @pytest.mark.parametrize("feature", [Value("string"), Image(), STORED])
 def test_files_that_rows_name_may_change(model, processor, calls, tmp_path, feature):
     files = [tmp_path / f"{number}.png" for number in range(4)]

@@ -13,7 +13,7 @@ from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.cli import app
 from imagebind_hf.datasets.sources import SourceConfig
-from imagebind_hf.evaluation import Measurement, format_results, model_index
+from imagebind_hf.evaluation import Measurement, format_results, model_index, retrieval_metrics
 from imagebind_hf.evaluation.config import EvaluationConfig, FewShotConfig
 
 NAMES = ["cat", "dog", "cow"]
@@ -97,6 +97,20 @@ def test_zero_shot_and_folds(model, processor, folder):
     assert entry["accuracy"] == pytest.approx(np.mean(folds)) and entry["folds"] == 4
     assert entry["top5"] == 1 and entry["chance"] == pytest.approx(1 / 3) and entry["rows"] == ROWS
     assert 0 <= entry["interval"][0] <= hits.mean() <= entry["interval"][1] <= 1
+
+
+def test_views_are_of_the_test_set_and_not_of_what_it_is_compared_with(model, processor, folder):
+    flip = [{"RandomVerticalFlip": {"p": 1}}]
+    config = EvaluationConfig(source(), against="image", views=[flip])
+    entry = run(model, processor, folder, config)["retrieval"]["depth: depth to image"]
+    rows = Dataset.from_parquet(str(folder / "rows.parquet"))
+    maps = processor(depth=rows["depth"][:], return_tensors="pt")["pixel_values_depth"].flip(-2)
+    with torch.no_grad():
+        depth = model.get_depth_features(maps).pooler_output
+    images = embed(model, processor, folder, "image")
+    wanted = retrieval_metrics(depth, images)
+    assert wanted.items() <= entry.items()
+    assert wanted != retrieval_metrics(embed(model, processor, folder, "depth"), images)
 
 
 def test_groups_and_renamed_classes(model, processor, folder):
@@ -276,6 +290,7 @@ def test_bad_probes(folder, tmp_path):
         (EvaluationConfig(source(), ["{}"], folds="part"), r"no columns \['part'\]"),
         (EvaluationConfig(source(label="fold"), ["{}"]), "needs a column 'label' of ClassLabel"),
         (EvaluationConfig(source(), ["{}"], modality="audio"), "no column 'audio'"),
+        (EvaluationConfig(source(), ["{}"], views=[[], [{"Flip": {}}]]), "has a transform 'Flip'"),
     ],
 )
 def test_bad_test_sets(folder, config, message):

@@ -27,6 +27,8 @@ class EvaluationConfig:
         groups: What each class is asked by: its score is that of the best of these names. By default its own name.
         multi_label: The column `label` lists classes: mean average precision.
         folds: A column; results are means over its values (ESC-50's five folds).
+        views: Embed each item, but not what is retrieved `against`, as the mean of so many views; see
+            [`~imagebind_hf.evaluation.embed_dataset`].
     """
 
     source: SourceConfig
@@ -36,6 +38,7 @@ class EvaluationConfig:
     groups: dict[str, list[str]] | None = None
     multi_label: bool = False
     folds: str | None = None
+    views: list[list[dict[str, Any]]] = field(default_factory=list)
 
 
 @dataclass

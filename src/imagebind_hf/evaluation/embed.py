@@ -4,7 +4,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ import numpy as np
 import torch
 from datasets import Dataset, Features, List, Value, concatenate_datasets
 from datasets.fingerprint import Hasher
+from torch import nn
 from tqdm.auto import tqdm
 from transformers import BatchFeature, ProcessorMixin
 
 from ..modeling_imagebind import ImageBindModel, input_name
 from ..processing_imagebind import processor_argument
 from ..sharding import modality_of
+from ..transforms import Transforms, build_transforms
 
 # Rows that are kept together: so many at most are embedded anew after an interruption.
 CHUNK = 2_048
@@ -31,6 +33,7 @@ def embed_dataset(
     modality: str,
     batch_size: int = 64,
     progress: bool = True,
+    views: Sequence[Transforms] = (),
 ) -> torch.Tensor:
     """Embed a column of a data set.
 
@@ -42,22 +45,31 @@ def embed_dataset(
         modality: `image`, `video`, `text`, `audio`, `depth`, `thermal`, `imu` or an extra one.
         batch_size: Rows at a time.
         progress: Show a progress bar.
+        views: Embed an item as the mean of so many views. Each is a list of transforms of the model's input
+            (torchvision's or torchaudio's, as `{name: arguments}`) that do the same every time, such as
+            `[{"RandomHorizontalFlip": {"p": 1}}]`, or `[]` for the item as it is.
 
     Returns:
         `torch.Tensor` of shape `(rows, E)` on the CPU, in float32.
 
     Raises:
-        ValueError: If the data set has no such column, or no rows, or an item cannot be read.
+        ValueError: If the data set has no such column, or no rows, an item cannot be read, or a transform is unknown.
     """
     dataset, column = _column(dataset, modality)
+    embed = _embedder(model, processor, modality, column, views)
     embeds = []
     for start in tqdm(range(0, len(dataset), batch_size), desc=f"Embedding {modality}", disable=not progress):
-        embeds.append(_embed(model, processor, dataset[start : start + batch_size][column], modality, column))
+        embeds.append(embed(dataset[start : start + batch_size][column]))
     return torch.cat(embeds)
 
 
 def embed_dataset_cached(
-    model: ImageBindModel, processor: ProcessorMixin, dataset: Dataset, modality: str, batch_size: int = 64
+    model: ImageBindModel,
+    processor: ProcessorMixin,
+    dataset: Dataset,
+    modality: str,
+    batch_size: int = 64,
+    views: Sequence[Transforms] = (),
 ) -> tuple[torch.Tensor, dict[int, str]]:
     """Embed a column of a data set, and let `datasets` keep the result on disk.
 
@@ -66,28 +78,29 @@ def embed_dataset_cached(
     not be read is tried again every time.
 
     Args:
-        model, processor, dataset, modality, batch_size: As for [`embed_dataset`].
+        model, processor, dataset, modality, batch_size, views: As for [`embed_dataset`].
 
     Returns:
         `torch.Tensor` of shape `(rows, E)`, NaN where an item could not be read; and for those why, by row.
 
     Raises:
-        ValueError: If the data set has no such column, no rows, or none that can be read.
+        ValueError: If the data set has no such column, no rows, or none that can be read, or a transform is unknown.
         OSError: If the disk is full.
     """
     dataset, column = _column(dataset, modality)
     size = model.config.projection_dim
+    embed = _embedder(model, processor, modality, column, views)
 
     def process(rows: dict[str, Any]) -> dict[str, Any]:
         values = rows[column]
         try:
-            return {"embeds": _embed(model, processor, values, modality, column).numpy(), "why": [""] * len(values)}
+            return {"embeds": embed(values).numpy(), "why": [""] * len(values)}
         except ValueError:
             # One of them: each alone tells which.
-            pairs = [_try(model, processor, value, modality, column, size) for value in values]
+            pairs = [_try(embed, value, size) for value in values]
             return {"embeds": np.stack([embed for embed, _ in pairs]), "why": [why for _, why in pairs]}
 
-    key = [dataset._fingerprint, _digest(model, modality), repr(processor), modality, column]
+    key = [dataset._fingerprint, _digest(model, modality), repr(processor), modality, column, views]
     files = _files(dataset, modality, column)
     parts = []
     for start in range(0, len(dataset), CHUNK):
@@ -113,7 +126,7 @@ def embed_dataset_cached(
     unreadable = {}
     for row in [row for row, why in enumerate(mapped["why"][:]) if why]:
         # Kept from an earlier run, perhaps: by now a file may be whole, or a decoder there.
-        embeds[row], why = _try(model, processor, dataset[row : row + 1][column][0], modality, column, size)
+        embeds[row], why = _try(embed, dataset[row : row + 1][column][0], size)
         if why:
             unreadable[row] = why
     if len(unreadable) == len(dataset):
@@ -177,21 +190,32 @@ def _stamp(file: str | None) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-@torch.inference_mode()
-def _embed(model: ImageBindModel, processor: ProcessorMixin, values: Any, modality: str, column: str) -> torch.Tensor:
-    if column == modality:
-        inputs = processor(**{processor_argument(modality): list(values)}, return_tensors="pt")
-    else:
-        inputs = BatchFeature({column: values})
-    output = model(**inputs.to(model.device, model.dtype))
-    return output[f"{modality}_embeds"].float().cpu()
+def _embedder(
+    model: ImageBindModel, processor: ProcessorMixin, modality: str, column: str, views: Sequence[Transforms]
+) -> Callable[[Any], torch.Tensor]:
+    """Return what embeds values of the column."""
+    chains = [build_transforms(view) or nn.Identity() for view in views]
+
+    @torch.inference_mode()
+    def embed(values: Any) -> torch.Tensor:
+        if column == modality:
+            inputs = processor(**{processor_argument(modality): list(values)}, return_tensors="pt")
+        else:
+            inputs = BatchFeature({column: values})
+        if chains:
+            name, _, ndim = model.inputs[modality]
+            # To the model, views are clips; an item may have some already.
+            clips = inputs[name].unsqueeze(1) if inputs[name].ndim == ndim else inputs[name]
+            inputs[name] = torch.cat([chain(clips) for chain in chains], dim=1)
+        output = model(**inputs.to(model.device, model.dtype))
+        return output[f"{modality}_embeds"].float().cpu()
+
+    return embed
 
 
-def _try(
-    model: ImageBindModel, processor: ProcessorMixin, value: Any, modality: str, column: str, size: int
-) -> tuple[np.ndarray, str]:
+def _try(embed: Callable[[Any], torch.Tensor], value: Any, size: int) -> tuple[np.ndarray, str]:
     try:
-        return _embed(model, processor, [value], modality, column)[0].numpy(), ""
+        return embed([value])[0].numpy(), ""
     except ValueError as error:
         return np.full(size, np.nan, np.float32), str(error)
 

@@ -9,6 +9,7 @@ from typing import Any
 from datasets import ClassLabel, Dataset, IterableDataset, Value
 
 from ..datasets.sources import load_source
+from ..transforms import build_transforms
 from .config import EvaluationConfig, FewShotConfig, load_templates
 
 
@@ -21,7 +22,7 @@ def load_test_set(config: EvaluationConfig, name: str, data: str | Path | None =
         data: Folder that files are relative to.
 
     Raises:
-        ValueError: If files, columns or classes are missing, or there is nothing to measure.
+        ValueError: If files, columns or classes are missing, a transform is unknown, or there is nothing to measure.
     """
     weights = modality_weights(config, name)
     # The source names one column; further ones are there under their own names.
@@ -32,6 +33,8 @@ def load_test_set(config: EvaluationConfig, name: str, data: str | Path | None =
         raise ValueError(f"{name}: no columns {missing}, the data set has {rows.column_names}.")
     if config.templates is None and config.against is None:
         raise ValueError(f"{name}: nothing to measure, give templates, or what to retrieve against.")
+    for view in config.views:
+        build_transforms(view)
     if config.templates is not None:
         load_templates(config.templates)
         if not config.multi_label and rows.features.get("label") == Value("string"):

@@ -15,6 +15,7 @@ from transformers import ProcessorMixin
 from transformers.utils import logging
 
 from ..modeling_imagebind import ImageBindModel
+from ..transforms import Transforms
 from .arithmetic import combine_embeddings
 from .bootstrap import bootstrap_interval
 from .config import EvaluationConfig, FewShotConfig, load_templates
@@ -78,14 +79,13 @@ class Measurement:
         results: dict[str, Any] = {"zero_shot": {}, "retrieval": {}, "few_shot": {}, "unreadable": {}}
         embeds, classes = {}, {}
         for name, config in self.evaluation.items():
-            wanted = columns_of(config, name)
-            rows, sides, unreadable = _embed(model, processor, self.rows[name], wanted, batch_size)
+            weights = modality_weights(config, name)
+            views = {modality: config.views if modality in weights else [] for modality in columns_of(config, name)}
+            rows, sides, unreadable = _embed(model, processor, self.rows[name], views, batch_size)
             if unreadable:
                 results["unreadable"][name] = unreadable
-            own = {modality: sides[modality] for modality in modality_weights(config, name)}
-            embeds[name] = (
-                combine_embeddings(own, modality_weights(config, name)) if len(own) > 1 else next(iter(own.values()))
-            )
+            own = {modality: sides[modality] for modality in weights}
+            embeds[name] = combine_embeddings(own, weights) if len(own) > 1 else next(iter(own.values()))
             if config.templates is not None:
                 results["zero_shot"][name] = _classify(model, processor, embeds[name], rows, config)
                 if not config.multi_label:
@@ -106,7 +106,7 @@ class Measurement:
             numbers = class_numbers(sides[0])
             values, labels = [], []
             for part, rows in zip(("train", "test"), sides, strict=True):
-                rows, vectors, unreadable = _embed(model, processor, rows, [config.modality or name], batch_size)
+                rows, vectors, unreadable = _embed(model, processor, rows, {config.modality or name: []}, batch_size)
                 if unreadable:
                     results["unreadable"][f"{name}, {part}"] = unreadable
                 values.append(next(iter(vectors.values())))
@@ -118,19 +118,23 @@ class Measurement:
 
 
 def _embed(
-    model: ImageBindModel, processor: ProcessorMixin, rows: Dataset, modalities: Sequence[str], batch_size: int
+    model: ImageBindModel,
+    processor: ProcessorMixin,
+    rows: Dataset,
+    modalities: Mapping[str, Sequence[Transforms]],
+    batch_size: int,
 ) -> tuple[Dataset, dict[str, torch.Tensor], dict[str, str]]:
-    """Embed some columns; rows of which one cannot be read are left out of all.
+    """Embed some columns, each in its views; rows of which one cannot be read are left out of all.
 
     Returns the rows that are left, vectors by modality (several texts of a row one after the other), and what is left
     out, by number of the row, with the reason.
     """
     embeds, bad = {}, {}
-    for modality in modalities:
+    for modality, views in modalities.items():
         if modality == "text" and not isinstance(rows.features["text"], Value):
             bad |= {row: "It has no text." for row, texts in enumerate(rows["text"][:]) if not texts}
             continue
-        embeds[modality], unreadable = embed_dataset_cached(model, processor, rows, modality, batch_size)
+        embeds[modality], unreadable = embed_dataset_cached(model, processor, rows, modality, batch_size, views)
         bad |= unreadable
     if bad:
         logger.warning(f"{len(bad)} of {len(rows)} rows cannot be read and are left out.")

@@ -1,25 +1,19 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Augmentation of pairs: the random transforms of torchvision and torchaudio, by name."""
+"""Augmentation of pairs: random transforms of images and their partners."""
 
-import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-import torchaudio
 from PIL import Image
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from ..image_arrays import channels_first
-
-Transforms = Sequence[Mapping[str, Any]]
-_TRANSFORMS = {
-    name: getattr(module, name) for module in (torchaudio.transforms, v2) for name in dir(module) if name[0].isupper()
-}
+from ..transforms import Transforms, build_transforms
 
 
 @contextmanager
@@ -112,37 +106,3 @@ def _planes(picture: Any) -> torch.Tensor:
     if isinstance(planes, np.ndarray):
         return torch.from_numpy(planes.astype(np.int32) if planes.dtype == np.uint16 else planes.copy())
     return planes
-
-
-def build_transforms(transforms: Transforms) -> v2.Compose | None:
-    """Make a chain of transforms, or nothing of none.
-
-    Args:
-        transforms: `{name: arguments}` each, as a recipe says them: `[{"RandomAffine": {"degrees": 10}}]`. An argument
-            `transforms` holds transforms likewise: `[{"RandomApply": {"transforms": […], "p": 0.1}}]`.
-
-    Raises:
-        ValueError: For an unknown transform, or arguments that it does not take.
-    """
-    chain = _build(transforms)
-    return v2.Compose(chain) if chain else None
-
-
-def _build(transforms: Transforms) -> list[Callable]:
-    chain = []
-    for entry in transforms:
-        if not isinstance(entry, Mapping) or len(entry) != 1:
-            raise ValueError(f"Expected a transform as {{name: arguments}}, got {entry!r}.")
-        ((name, arguments),) = entry.items()
-        if name not in _TRANSFORMS:
-            near = difflib.get_close_matches(name, _TRANSFORMS, n=3)
-            hint = f" Near ones: {near}." if near else ""
-            raise ValueError(f"Neither torchvision nor torchaudio has a transform {name!r}.{hint}")
-        arguments = dict(arguments or {})
-        if "transforms" in arguments:
-            arguments["transforms"] = _build(arguments["transforms"])
-        try:
-            chain.append(_TRANSFORMS[name](**arguments))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"Transform {name}: {error}") from error
-    return chain
