@@ -102,7 +102,9 @@ def test_zero_shot_and_folds(model, processor, folder):
 def test_views_are_of_the_test_set_and_not_of_what_it_is_compared_with(model, processor, folder):
     flip = [{"RandomVerticalFlip": {"p": 1}}]
     config = EvaluationConfig(source(), against="image", views=[flip])
-    entry = run(model, processor, folder, config)["retrieval"]["depth: depth to image"]
+    results = run(model, processor, folder, config)
+    assert "depth: the mean of 1 view of each item" in format_results(results).splitlines()
+    entry = results["retrieval"]["depth: depth to image"]
     rows = Dataset.from_parquet(str(folder / "rows.parquet"))
     maps = processor(depth=rows["depth"][:], return_tensors="pt")["pixel_values_depth"].flip(-2)
     with torch.no_grad():

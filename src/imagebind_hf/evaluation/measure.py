@@ -68,7 +68,8 @@ class Measurement:
             `zero_shot`, by test set: accuracy (or `mean_average_precision`) with its interval, chance, rows;
             `retrieval`: row by row within test sets that say so, and by class between every two test sets of
             different modalities, over the classes that both have; `few_shot`, by probe and number of items;
-            `unreadable`, by test set: items that were left out, with the reason, by row.
+            `unreadable`, by test set: items that were left out, with the reason, by row; `views`, by test set: of how
+            many views an embedding is the mean, where a configuration gives some.
 
         Raises:
             ValueError: If the model lacks a tower for what is measured, or no item of a column can be read.
@@ -77,6 +78,7 @@ class Measurement:
         if lacking:
             raise ValueError(f"The model has no tower for {lacking}; it has {list(model.inputs)}.")
         results: dict[str, Any] = {"zero_shot": {}, "retrieval": {}, "few_shot": {}, "unreadable": {}}
+        results["views"] = {name: len(config.views) for name, config in self.evaluation.items() if config.views}
         embeds, classes = {}, {}
         for name, config in self.evaluation.items():
             weights = modality_weights(config, name)
@@ -242,6 +244,8 @@ def format_results(
         if "median_rank" in entry:
             line += f", @5 {entry['recall@5']:.1%}, @10 {entry['recall@10']:.1%}, median {entry['median_rank']:g}"
         lines.append(line)
+    for name, number in results["views"].items():
+        lines.append(f"{name}: the mean of {number} view{'s' * (number > 1)} of each item")
     for name, entries in results["unreadable"].items():
         lines.append(f"{name}: {len(entries)} rows could not be read and are left out")
     if results["few_shot"]:
