@@ -186,6 +186,9 @@ def test_views_of_an_item_that_has_clips(model, processor):
     torch.testing.assert_close(twice, values)
     with pytest.raises(ValueError, match="has a transform 'Flip'"):
         embed_dataset(model, processor, rows, "audio", progress=False, views=[[{"Flip": {}}]])
+    for transform in ({"CenterCrop": {"size": 8}}, {"FiveCrop": {"size": 8}}):
+        with pytest.raises(ValueError, match=r"Views of audio have the shapes \[\(2, .*, expected \(2, .* each"):
+            embed_dataset(model, processor, rows, "audio", progress=False, views=[[], [transform]])
 
 
 @pytest.mark.parametrize("feature", [Value("string"), Image(), STORED])

@@ -293,6 +293,7 @@ def test_bad_probes(folder, tmp_path):
         (EvaluationConfig(source(label="fold"), ["{}"]), "needs a column 'label' of ClassLabel"),
         (EvaluationConfig(source(), ["{}"], modality="audio"), "no column 'audio'"),
         (EvaluationConfig(source(), ["{}"], views=[[], [{"Flip": {}}]]), "has a transform 'Flip'"),
+        (EvaluationConfig(source(), ["{}"], modality="text", views=[[]]), "depth: views are .* none of texts"),
     ],
 )
 def test_bad_test_sets(folder, config, message):

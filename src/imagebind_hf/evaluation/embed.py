@@ -46,14 +46,15 @@ def embed_dataset(
         batch_size: Rows at a time.
         progress: Show a progress bar.
         views: Embed an item as the mean of so many views. Each is a list of transforms of the model's input
-            (torchvision's or torchaudio's, as `{name: arguments}`) that do the same every time, such as
-            `[{"RandomHorizontalFlip": {"p": 1}}]`, or `[]` for the item as it is.
+            (torchvision's or torchaudio's, as `{name: arguments}`) that do the same every time and keep the
+            shape, such as `[{"RandomHorizontalFlip": {"p": 1}}]`, or `[]` for the item as it is.
 
     Returns:
         `torch.Tensor` of shape `(rows, E)` on the CPU, in float32.
 
     Raises:
-        ValueError: If the data set has no such column, or no rows, an item cannot be read, or a transform is unknown.
+        ValueError: If the data set has no such column, or no rows, an item cannot be read, a transform is unknown, or
+            changes the shape.
     """
     dataset, column = _column(dataset, modality)
     embed = _embedder(model, processor, modality, column, views)
@@ -100,7 +101,7 @@ def embed_dataset_cached(
             pairs = [_try(embed, value, size) for value in values]
             return {"embeds": np.stack([embed for embed, _ in pairs]), "why": [why for _, why in pairs]}
 
-    key = [dataset._fingerprint, _digest(model, modality), repr(processor), modality, column, views]
+    key = [dataset._fingerprint, _digest(model, modality), repr(processor), modality, column, list(views)]
     files = _files(dataset, modality, column)
     parts = []
     for start in range(0, len(dataset), CHUNK):
@@ -206,7 +207,11 @@ def _embedder(
             name, _, ndim = model.inputs[modality]
             # To the model, views are clips; an item may have some already.
             clips = inputs[name].unsqueeze(1) if inputs[name].ndim == ndim else inputs[name]
-            inputs[name] = torch.cat([chain(clips) for chain in chains], dim=1)
+            made = [chain(clips) for chain in chains]
+            shapes = [tuple(getattr(view, "shape", ())) for view in made]
+            if set(shapes) != {tuple(clips.shape)}:
+                raise ValueError(f"Views of {modality} have the shapes {shapes}, expected {tuple(clips.shape)} each.")
+            inputs[name] = torch.cat(made, dim=1)
         output = model(**inputs.to(model.device, model.dtype))
         return output[f"{modality}_embeds"].float().cpu()
 

@@ -22,7 +22,7 @@ def load_test_set(config: EvaluationConfig, name: str, data: str | Path | None =
         data: Folder that files are relative to.
 
     Raises:
-        ValueError: If files, columns or classes are missing, a transform is unknown, or there is nothing to measure.
+        ValueError: If files, columns or classes are missing, transforms are unknown, or there is nothing to measure.
     """
     weights = modality_weights(config, name)
     # The source names one column; further ones are there under their own names.
@@ -33,6 +33,8 @@ def load_test_set(config: EvaluationConfig, name: str, data: str | Path | None =
         raise ValueError(f"{name}: no columns {missing}, the data set has {rows.column_names}.")
     if config.templates is None and config.against is None:
         raise ValueError(f"{name}: nothing to measure, give templates, or what to retrieve against.")
+    if config.views and "text" in weights:
+        raise ValueError(f"{name}: views are transforms of numbers, there are none of texts.")
     for view in config.views:
         build_transforms(view)
     if config.templates is not None:
