@@ -99,7 +99,7 @@ def embed_dataset_cached(
         except ValueError:
             # One of them: each alone tells which.
             pairs = [_try(embed, value, size) for value in values]
-            return {"embeds": np.stack([embed for embed, _ in pairs]), "why": [why for _, why in pairs]}
+            return {"embeds": np.stack([vector for vector, _ in pairs]), "why": [why for _, why in pairs]}
 
     key = [dataset._fingerprint, _digest(model, modality), repr(processor), modality, column, list(views)]
     files = _files(dataset, modality, column)
