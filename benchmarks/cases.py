@@ -8,8 +8,8 @@ import torch
 from peer import Tower, copy_weights, make_tower
 
 from imagebind_hf import ImageBindConfig, ImageBindModel
-from imagebind_hf.configuration_imagebind import ImageBindTowerConfig
-from imagebind_hf.modeling_imagebind import input_name
+from imagebind_hf.models.imagebind.configuration_imagebind import ImageBindTowerConfig
+from imagebind_hf.models.imagebind.modalities import model_argument
 
 MODALITIES = ("image", "text", "audio", "depth", "thermal", "imu")
 # Tokens of a short text; the peer always runs 77.
@@ -45,7 +45,7 @@ class Ours(torch.nn.Module):
         self.model, self.modality = model, modality
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return self.model(**{input_name(self.modality): values})[f"{self.modality}_embeds"]
+        return self.model(**{model_argument(self.modality): values})[f"{self.modality}_embeds"]
 
 
 def make_pair(

@@ -46,7 +46,7 @@ def load(folder: str, size: str, which: str) -> None:
     import peer
     from transformers import AutoModel
 
-    import imagebind_hf.modeling_imagebind  # noqa: F401
+    import imagebind_hf.models.imagebind.modeling_imagebind  # noqa: F401
 
     drop_from_cache(Path(folder))
     before, started = read_bytes(), time.perf_counter()

@@ -9,7 +9,7 @@ import torch
 import torchaudio
 from timing import compare, make_parser, record
 
-from imagebind_hf.audio_utils import log_mel_fbank
+from imagebind_hf.models.imagebind.audio_utils import log_mel_fbank
 
 
 def loop(waveforms: torch.Tensor) -> torch.Tensor:

@@ -16,8 +16,8 @@ from timing import alternate, make_parser, record
 from towers import CPU_BATCHES
 
 from imagebind_hf import ImageBindModel
-from imagebind_hf.export import export_onnx
-from imagebind_hf.modeling_imagebind import input_name
+from imagebind_hf.deploy.onnx import export_onnx
+from imagebind_hf.models.imagebind.modalities import model_argument
 
 
 @torch.no_grad()
@@ -30,7 +30,7 @@ def row(size: str, modality: str, repeats: int) -> str:
     options.intra_op_num_threads = torch.get_num_threads()
     # Threads that wait in a loop would slow torch down, which runs in turn.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    ours, inputs = Ours(model, modality), {input_name(modality): values.numpy()}
+    ours, inputs = Ours(model, modality), {model_argument(modality): values.numpy()}
     functions = {"torch": lambda: ours(values)}
     with tempfile.TemporaryDirectory() as folder:
         files = export_onnx(model, folder, [modality], int8=True)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from imagebind_hf import ImageBindConfig, ImageBindModel
-from imagebind_hf.configuration_imagebind import ImageBindTowerConfig
+from imagebind_hf.models.imagebind.configuration_imagebind import ImageBindTowerConfig
 
 
 class Block(nn.Module):

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from imagebind_hf import ImageBindConfig, ImageBindModel
-from imagebind_hf.convert import new_folder
 from imagebind_hf.hub import check_files, find_files
+from imagebind_hf.hub.convert import new_folder
 
 HERE = Path(__file__).resolve().parent
 

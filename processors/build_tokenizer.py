@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Build `src/imagebind_hf/assets/tokenizer.json` from CLIP's byte-pair merges.
+"""Build `src/imagebind_hf/models/imagebind/tokenizer.json` from CLIP's byte-pair merges.
 
     python processors/build_tokenizer.py path/to/open_clip_torch-*.whl
 
@@ -44,6 +44,5 @@ if __name__ == "__main__":
     tokens += [token + "</w>" for token in tokens] + ["".join(merge) for merge in merges] + SPECIAL_TOKENS
     assert len(tokens) == len(set(tokens)) == VOCAB_SIZE
     tokenizer = ImageBindTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=merges)
-    assets = Path(__file__).parents[1] / "src" / "imagebind_hf" / "assets"
-    assets.mkdir(exist_ok=True)
-    tokenizer.backend_tokenizer.save(str(assets / "tokenizer.json"), pretty=False)
+    folder = Path(__file__).parents[1] / "src" / "imagebind_hf" / "models" / "imagebind"
+    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"), pretty=False)

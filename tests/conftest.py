@@ -45,7 +45,7 @@ def original_arguments() -> dict:
 @pytest.fixture(scope="session")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The published tiny checkpoint as a repository of ours."""
-    from imagebind_hf.convert import convert_checkpoint
+    from imagebind_hf.hub.convert import convert_checkpoint
 
     return convert_checkpoint(
         FIXTURES / "imagebind_tiny_original.pth",

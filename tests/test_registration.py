@@ -29,7 +29,7 @@ def test_import_is_light():
         "import imagebind_hf; from transformers.modeling_layers import GradientCheckpointingLayer",
         "import imagebind_hf; from transformers import CLIPModel, Trainer, pipeline",
         "from imagebind_hf import ImageBindModel",
-        "from imagebind_hf.modeling_imagebind_towers import ImageBindAudioModel",
+        "from imagebind_hf.models.imagebind.modeling_imagebind_towers import ImageBindAudioModel",
         "from imagebind_hf import ImageBindProcessor",
     ],
 )

@@ -14,8 +14,8 @@ from .registration import register
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "compilation": ("compile_towers",),
-    "configuration_imagebind": (
+    "deploy.compile": ("compile_towers",),
+    "models.imagebind.configuration_imagebind": (
         "ImageBindAudioConfig",
         "ImageBindConfig",
         "ImageBindDepthConfig",
@@ -24,7 +24,7 @@ _EXPORTS = {
         "ImageBindThermalConfig",
         "ImageBindVisionConfig",
     ),
-    "modeling_imagebind": (
+    "models.imagebind.modeling_imagebind": (
         "ImageBindAudioModelWithProjection",
         "ImageBindDepthModelWithProjection",
         "ImageBindImuModelWithProjection",
@@ -34,7 +34,7 @@ _EXPORTS = {
         "ImageBindThermalModelWithProjection",
         "ImageBindVisionModelWithProjection",
     ),
-    "modeling_imagebind_towers": (
+    "models.imagebind.modeling_imagebind_towers": (
         "ImageBindAudioModel",
         "ImageBindDepthModel",
         "ImageBindImuModel",
@@ -43,8 +43,8 @@ _EXPORTS = {
         "ImageBindThermalModel",
         "ImageBindVisionModel",
     ),
-    "tokenization_imagebind": ("ImageBindTokenizer",),
-    "image_processing_imagebind": (
+    "models.imagebind.tokenization_imagebind": ("ImageBindTokenizer",),
+    "models.imagebind.image_processing_imagebind": (
         "ImageBindDepthImageProcessor",
         "ImageBindDepthImageProcessorPil",
         "ImageBindImageProcessor",
@@ -52,9 +52,9 @@ _EXPORTS = {
         "ImageBindThermalImageProcessor",
         "ImageBindThermalImageProcessorPil",
     ),
-    "video_processing_imagebind": ("ImageBindVideoProcessor",),
-    "feature_extraction_imagebind": ("ImageBindFeatureExtractor", "ImageBindImuFeatureExtractor"),
-    "processing_imagebind": ("ImageBindProcessor",),
+    "models.imagebind.video_processing_imagebind": ("ImageBindVideoProcessor",),
+    "models.imagebind.feature_extraction_imagebind": ("ImageBindFeatureExtractor", "ImageBindImuFeatureExtractor"),
+    "models.imagebind.processing_imagebind": ("ImageBindProcessor",),
     "training": ("ImageBindTrainer", "ImageBindTrainingArguments"),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}

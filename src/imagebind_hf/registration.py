@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class _Row(NamedTuple):
@@ -29,14 +29,29 @@ _TOWERS = ("Text", "Vision", "Audio", "Depth", "Thermal", "Imu")
 # By the module, below transformers.models.auto, whose import sets them off.
 _TABLE: dict[str, list[_Row]] = {
     "configuration_auto": [
-        _Row("AutoConfig", f"ImageBind{name}Config", "configuration_imagebind", f"ImageBind{name}Config")
+        _Row(
+            "AutoConfig",
+            f"ImageBind{name}Config",
+            "configuration_imagebind",
+            f"ImageBind{name}Config",
+        )
         for name in ("", *_TOWERS)
     ],
     "modeling_auto": [
         _Row("AutoModel", "ImageBindConfig", "modeling_imagebind", "ImageBindModel"),
-        _Row("AutoModelForZeroShotImageClassification", "ImageBindConfig", "modeling_imagebind", "ImageBindModel"),
+        _Row(
+            "AutoModelForZeroShotImageClassification",
+            "ImageBindConfig",
+            "modeling_imagebind",
+            "ImageBindModel",
+        ),
         *(
-            _Row("AutoModel", f"ImageBind{name}Config", "modeling_imagebind_towers", f"ImageBind{name}Model")
+            _Row(
+                "AutoModel",
+                f"ImageBind{name}Config",
+                "modeling_imagebind_towers",
+                f"ImageBind{name}Model",
+            )
             for name in _TOWERS
         ),
     ],
@@ -51,7 +66,12 @@ _TABLE: dict[str, list[_Row]] = {
         for name in ("", "Depth", "Thermal")
     ],
     "video_processing_auto": [
-        _Row("AutoVideoProcessor", "ImageBindConfig", "video_processing_imagebind", "ImageBindVideoProcessor")
+        _Row(
+            "AutoVideoProcessor",
+            "ImageBindConfig",
+            "video_processing_imagebind",
+            "ImageBindVideoProcessor",
+        )
     ],
     "feature_extraction_auto": [
         _Row(
@@ -66,8 +86,14 @@ _TABLE: dict[str, list[_Row]] = {
 }
 _PREFIX = "transformers.models.auto."
 _PIPELINES = "transformers.pipelines"
-_WATCHED = {*(_PREFIX + name for name in _TABLE), _PIPELINES}
 _PACKAGE = __name__.rpartition(".")[0]
+_MODELS = ".models.imagebind"
+# Classes that are published, by their module.
+_PUBLISHED = {
+    f"{_PACKAGE}{_MODELS}.modeling_imagebind": "ImageBindModel",
+    f"{_PACKAGE}{_MODELS}.processing_imagebind": "ImageBindProcessor",
+}
+_WATCHED = {*(_PREFIX + name for name in _TABLE), _PIPELINES, *_PUBLISHED}
 
 
 def register() -> None:
@@ -81,6 +107,9 @@ def register() -> None:
 
 def _register(auto_module: ModuleType) -> None:
     """Carry out the rows of one of the modules of Auto classes, or register the pipelines."""
+    if auto_module.__name__ in _PUBLISHED:
+        getattr(auto_module, _PUBLISHED[auto_module.__name__]).push_to_hub = _push_to_hub
+        return
     if auto_module.__name__ == _PIPELINES:
         for task, pipeline_class in import_module(".pipelines", _PACKAGE).TASKS.items():
             auto_module.PIPELINE_REGISTRY.register_pipeline(
@@ -88,8 +117,8 @@ def _register(auto_module: ModuleType) -> None:
             )
         return
     for row in _TABLE[auto_module.__name__.removeprefix(_PREFIX)]:
-        config = getattr(import_module(".configuration_imagebind", _PACKAGE), row.config)
-        module = import_module(f".{row.module}", _PACKAGE)
+        config = getattr(import_module(_MODELS + ".configuration_imagebind", _PACKAGE), row.config)
+        module = import_module(f"{_MODELS}.{row.module}", _PACKAGE)
         auto_class = getattr(auto_module, row.auto_class)
         if isinstance(row.classes, dict):
             classes = {backend: getattr(module, name) for backend, name in row.classes.items()}
@@ -100,6 +129,13 @@ def _register(auto_module: ModuleType) -> None:
             auto_class.register(config, tokenizer_class=getattr(module, row.classes), exist_ok=True)
         else:
             auto_class.register(config, getattr(module, row.classes), exist_ok=True)
+
+
+def _push_to_hub(saved: Any, repo_id: str, **kwargs: Any) -> Any:
+    """Push to the Hub with a card, in one commit. See [`~imagebind_hf.hub.push_folder`] for arguments."""
+    from .hub import push_object
+
+    return push_object(saved, repo_id, **kwargs)
 
 
 class _RegisterAfterImport(MetaPathFinder):

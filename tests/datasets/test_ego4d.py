@@ -14,7 +14,7 @@ from conftest import make_config
 from imagebind_hf import ImageBindImuFeatureExtractor, ImageBindProcessor
 from imagebind_hf.datasets import load_ego4d
 from imagebind_hf.datasets.ego4d import clean_narration, narration_window
-from imagebind_hf.media import open_video
+from imagebind_hf.models.imagebind.media import open_video
 from imagebind_hf.training import PairCollator, Pairs
 from imagebind_hf.training.data import preprocess
 

@@ -22,10 +22,10 @@ from typer.testing import CliRunner
 
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
-from imagebind_hf.checkpoints import load_model
 from imagebind_hf.cli import app
 from imagebind_hf.embedding import EmbeddingJob, dataset_items, find_items, load_embeddings
 from imagebind_hf.embedding.worker import ItemEmbedder
+from imagebind_hf.hub.checkpoints import load_model
 
 TEXTS = ["a dog", "a very long sentence about a cat that sits on a mat and looks at a dog", "rain", "the sea", "one"]
 
@@ -192,7 +192,7 @@ def test_a_missing_decoder_is_an_error(checkpoint, inputs, fixtures, tmp_path, m
     clip = fixtures / "video" / "clip_1p5s_10fps_120x160.mp4"
     arguments = ["embed", str(clip), "--model", str(checkpoint), "--output", str(tmp_path), "--workers", str(workers)]
     with monkeypatch.context() as patch:
-        patch.setattr("imagebind_hf.media._decoder", missing)
+        patch.setattr("imagebind_hf.models.imagebind.media._decoder", missing)
         shown = CliRunner().invoke(app, arguments)
     assert shown.exit_code == 1 and "Error: Reading video files takes a decoder" in shown.output, shown.output
     assert not list(tmp_path.glob("part-*"))

@@ -15,7 +15,7 @@ from datasets import Audio, ClassLabel, Dataset, Features, Image, List, Value, V
 from datasets.arrow_writer import ArrowWriter
 from PIL import Image as PILImage
 
-import imagebind_hf.media
+import imagebind_hf.models.imagebind.media
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.datasets.sources import SourceConfig
@@ -218,7 +218,7 @@ def test_files_that_rows_name_may_change(model, processor, calls, tmp_path, feat
 
 def test_what_could_not_be_read_is_tried_again(model, processor, calls, monkeypatch):
     rows = Dataset.from_dict({"image": [{"bytes": picture(row), "path": None} for row in range(4)]})
-    load = imagebind_hf.media.load_image
+    load = imagebind_hf.models.imagebind.media.load_image
 
     def fail(item):
         if item["bytes"] == picture(2):
@@ -226,7 +226,7 @@ def test_what_could_not_be_read_is_tried_again(model, processor, calls, monkeypa
         return load(item)
 
     with monkeypatch.context() as patch:
-        patch.setattr("imagebind_hf.image_processing_imagebind.load_image", fail)
+        patch.setattr("imagebind_hf.models.imagebind.image_processing_imagebind.load_image", fail)
         assert embed_dataset_cached(model, processor, rows, "image")[1] == {2: "Item 0 of 1: no decoder"}
     calls.clear()
     embeds, unreadable = embed_dataset_cached(model, processor, rows, "image")

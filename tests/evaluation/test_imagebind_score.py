@@ -109,7 +109,7 @@ def test_the_command(model, folder, tmp_path, monkeypatch):
     def fail(file: Path, text: str) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("imagebind_hf.cli.replace_text", fail)
+    monkeypatch.setattr("imagebind_hf.cli.main.replace_text", fail)
     shown = CliRunner().invoke(app, arguments)
     assert shown.exit_code == 1 and "Error: No space left on device" in shown.output
     assert f"{scores['score']:.2f} (95 %" in shown.output, "what was computed is not lost"

@@ -16,8 +16,8 @@ from huggingface_hub import EvalResult, ModelCard, RepoCard
 from PIL import Image
 
 from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindProcessor
-from imagebind_hf.cards import write_card
 from imagebind_hf.hub import push_folder
+from imagebind_hf.hub.cards import write_card
 from imagebind_hf.training.recipe import load_recipe
 from imagebind_hf.training.run import _make_model
 
@@ -51,7 +51,7 @@ def test_the_licence_is_stated_with_its_inconsistency():
 
 def test_template_is_the_package_s():
     template = CARDS / "fine-tune" / "README.md"
-    assert template.resolve() == (CARDS.parent / "src" / "imagebind_hf" / "assets" / "card.md").resolve()
+    assert template.resolve() == (CARDS.parent / "src" / "imagebind_hf" / "hub" / "card.md").resolve()
 
 
 FACTS = {

@@ -18,9 +18,9 @@ from transformers import AutoModel
 
 from hub_server import Fault
 from imagebind_hf import ImageBindAudioModelWithProjection, ImageBindModel, ImageBindProcessor
-from imagebind_hf.checkpoints import load_model
 from imagebind_hf.hub import push_folder
-from imagebind_hf.remote_code import save_with_code
+from imagebind_hf.hub.checkpoints import load_model
+from imagebind_hf.hub.remote_code import save_with_code
 
 NAME = "org/my-model"
 
@@ -123,7 +123,10 @@ print(len(sound), len(picture), audio.get_attributes())
 @pytest.mark.slow
 def test_in_a_fresh_interpreter_and_then_without_the_hub(hub, published, elsewhere):
     first = elsewhere(ASK).stdout.splitlines()
-    assert first[0].startswith("imagebind_hf.modeling_imagebind ") and first[1] == "2 2 ['feature_extractor']"
+    assert (
+        first[0].startswith("imagebind_hf.models.imagebind.modeling_imagebind ")
+        and first[1] == "2 2 ['feature_extractor']"
+    )
     hub.forget()
     assert elsewhere(ASK, HF_HUB_OFFLINE="1", HF_ENDPOINT="http://127.0.0.1:9").stdout.splitlines() == first
     assert not hub.requests

@@ -5,7 +5,7 @@ import torch
 
 from conftest import make_config, make_inputs
 from imagebind_hf import ImageBindModel
-from imagebind_hf.modeling_imagebind import contrastive_loss
+from imagebind_hf.models.imagebind.modeling_imagebind import contrastive_loss
 from imagebind_hf.training.gradcache import cached_loss, embeddings
 
 TOWER = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}

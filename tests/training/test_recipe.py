@@ -19,9 +19,9 @@ from peft import PeftModel
 from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindTrainer, ImageBindTrainingArguments
-from imagebind_hf.cards import write_card
 from imagebind_hf.datasets.sources import SourceConfig, load_source
 from imagebind_hf.evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
+from imagebind_hf.hub.cards import write_card
 from imagebind_hf.training.augmentation import Augmentation
 from imagebind_hf.training.data import Pairs
 from imagebind_hf.training.recipe import AugmentationConfig, load_recipe

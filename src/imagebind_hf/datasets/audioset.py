@@ -12,7 +12,7 @@ import datasets
 from datasets import ClassLabel, Features, List, Value
 from transformers.utils import logging
 
-from ..media import load_audio, load_image, open_video
+from ..models.imagebind.media import load_audio, load_image, open_video
 from .folders import Item, Problem, open_folder, read_items, show, walk
 
 logger = logging.get_logger(__name__)

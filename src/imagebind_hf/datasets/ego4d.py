@@ -15,7 +15,7 @@ import numpy as np
 from datasets import ClassLabel, Features, List, Value
 from PIL import Image
 
-from ..media import Video, load_imu, open_video
+from ..models.imagebind.media import Video, load_imu, open_video
 from .folders import Item, Problem, open_folder, read_items, show
 
 METADATA_FILE = "ego4d.json"

@@ -14,7 +14,7 @@ import numpy as np
 from datasets import ClassLabel, Features, Value
 from PIL import Image
 
-from ..media import load_image
+from ..models.imagebind.media import load_image
 from .folders import Item, Problem, open_folder, read_items, show, walk
 
 CLASS_NAMES = ("person", "background")

@@ -6,7 +6,7 @@ import datasets
 import numpy as np
 from datasets import Features, List, Value
 
-from ..feature_extraction_imagebind import STANDARD_GRAVITY
+from ..models.imagebind.feature_extraction_imagebind import STANDARD_GRAVITY
 
 
 def load_motion(

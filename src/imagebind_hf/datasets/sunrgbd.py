@@ -12,8 +12,8 @@ import numpy as np
 from datasets import ClassLabel, Features, Value
 from PIL import Image
 
-from ..image_processing_imagebind import SENSOR_BASELINES
-from ..media import load_image
+from ..models.imagebind.image_processing_imagebind import SENSOR_BASELINES
+from ..models.imagebind.media import load_image
 from .folders import Item, Problem, open_folder, read_items, show, walk
 
 # The scenes of the data set's own benchmark, those with more than 80 pictures.

@@ -14,7 +14,7 @@ from typing import Any
 import datasets
 from PIL import Image
 
-from ..modeling_imagebind import INPUTS, input_name
+from ..models.imagebind.modalities import MODALITIES, model_argument
 
 # What soundfile reads, by suffix; it tells of subtypes, not of suffixes.
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"})
@@ -134,17 +134,17 @@ def find_items(
     Raises:
         ValueError: If an input is not there, nothing is found, or the modality is misspelt.
     """
-    if modality is not None and modality not in INPUTS and columns is None:
-        near = difflib.get_close_matches(modality, INPUTS, n=1)
+    if modality is not None and modality not in MODALITIES and columns is None:
+        near = difflib.get_close_matches(modality, MODALITIES, n=1)
         if near:
             raise ValueError(f"Unknown modality {modality!r}. Did you mean {near[0]!r}? An extra one takes a column.")
-        columns = {modality: input_name(modality)}
+        columns = {modality: model_argument(modality)}
     inputs = list(inputs)
     items = [item for path in list_files(inputs) for item in _items(path, modality, columns)]
     if not items and not allow_none:
         what = f"of modality {modality}" if modality else "that a modality can be told of by name"
-        if modality is not None and modality not in INPUTS:
-            what += f" (known are {list(INPUTS)}, others are columns of data sets)"
+        if modality is not None and modality not in MODALITIES:
+            what += f" (known are {list(MODALITIES)}, others are columns of data sets)"
         raise ValueError(f"Found nothing {what} in {[str(each) for each in inputs]}.")
     return items
 
@@ -235,7 +235,7 @@ def _columns(
     rows: datasets.Dataset, name: str, modality: str | None, columns: Mapping[str, str] | None
 ) -> Mapping[str, str]:
     if columns is None:
-        columns = {each: each for each in INPUTS if each in rows.column_names and modality in (None, each)}
+        columns = {each: each for each in MODALITIES if each in rows.column_names and modality in (None, each)}
     missing = [column for column in columns.values() if column not in rows.column_names]
     if missing or not columns:
         raise ValueError(f"{name}: no column {missing or 'named as a modality'}, there are {rows.column_names}.")

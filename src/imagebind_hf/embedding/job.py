@@ -21,8 +21,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 
-from ..atomic import replace_file, replace_text
-from ..checkpoints import ModelRecord, record_of
+from ..hub.checkpoints import ModelRecord, record_of
+from ..utils.atomic import replace_file, replace_text
 from .items import Cell, Item, Row
 from .worker import ItemEmbedder
 

@@ -10,10 +10,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import ProcessorMixin
 
-from ..checkpoints import load_model
-from ..media import for_each, load_audio, load_image
-from ..modeling_imagebind import INPUTS, ImageBindModel, input_name
-from ..processing_imagebind import processor_argument
+from ..hub.checkpoints import load_model
+from ..models.imagebind.media import for_each, load_audio, load_image
+from ..models.imagebind.modalities import model_argument
+from ..models.imagebind.modeling_imagebind import ImageBindModel
 from .items import Item
 
 # What is decoded on the CPU and resized, transformed and normalised where the model is; others are made ready at once.
@@ -85,8 +85,7 @@ class ItemEmbedder:
                 yield [], np.zeros((0, self.model.config.projection_dim), np.float32), errors
                 continue
             if isinstance(values, list):
-                argument = {processor_argument(modality): values}
-                values = self.processor(**argument, return_tensors="pt", device=device)
+                values = self.processor.prepare(modality, values, return_tensors="pt", device=device)
             inputs = {name: _to(value, device, self.model.dtype) for name, value in values.items()}
             copied = _Copy(self.model(**inputs)[f"{modality}_embeds"].float())
             # A batch is waited for when the next has been started.
@@ -180,8 +179,5 @@ class _Batches(Dataset):
 
     def _prepare(self, values: list, modality: str) -> dict[str, torch.Tensor]:
         # Without the attention mask of texts, which the model never needs.
-        name = input_name(modality)
-        if modality not in INPUTS:
-            # An extra modality: there is no processor for it, its values are ready.
-            return {name: torch.from_numpy(np.asarray(values, dtype=np.float32))}
-        return {name: self.processor(**{processor_argument(modality): values}, return_tensors="pt")[name]}
+        name = model_argument(modality)
+        return {name: self.processor.prepare(modality, values, return_tensors="pt")[name]}

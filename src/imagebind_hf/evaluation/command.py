@@ -7,8 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import load_model
-from ..schema import read_yaml
+from ..hub.checkpoints import load_model
+from ..utils.schema import read_yaml
 from .config import Benchmark, load_benchmark
 from .imagebind_score import imagebind_score
 from .measure import Measurement, format_results, model_index

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ..datasets.sources import SourceConfig
-from ..schema import load_settings
+from ..utils.schema import load_settings
 
 
 @dataclass

@@ -17,10 +17,10 @@ from torch import nn
 from tqdm.auto import tqdm
 from transformers import BatchFeature, ProcessorMixin
 
-from ..modeling_imagebind import ImageBindModel, input_name
-from ..processing_imagebind import processor_argument
-from ..sharding import modality_of
-from ..transforms import Transforms, build_transforms
+from ..models.imagebind.modalities import model_argument, processor_argument
+from ..models.imagebind.modeling_imagebind import ImageBindModel
+from ..models.imagebind.sharding import modality_of
+from ..utils.transforms import Transforms, build_transforms
 
 # Rows that are kept together: so many at most are embedded anew after an interruption.
 CHUNK = 2_048
@@ -158,7 +158,7 @@ def embed_texts(
 
 def _column(dataset: Dataset, modality: str) -> tuple[Dataset, str]:
     """Choose the one column: media as they are stored, for the processor to decode, ready inputs as tensors."""
-    column = modality if modality in dataset.column_names else input_name(modality)
+    column = modality if modality in dataset.column_names else model_argument(modality)
     if column not in dataset.column_names:
         raise ValueError(f"The data set has no column {modality!r} or {column!r}: {dataset.column_names}.")
     if not len(dataset):
@@ -204,7 +204,7 @@ def _embedder(
         else:
             inputs = BatchFeature({column: values})
         if chains:
-            name, _, ndim = model.inputs[modality]
+            name, ndim = model.inputs[modality].model_argument, model.inputs[modality].ndim
             # To the model, views are clips; an item may have some already.
             clips = inputs[name].unsqueeze(1) if inputs[name].ndim == ndim else inputs[name]
             made = [chain(clips) for chain in chains]

@@ -16,8 +16,8 @@ from transformers import ProcessorMixin
 from transformers.utils import logging
 
 from ..embedding.items import AUDIO_SUFFIXES, VIDEO_SUFFIXES
-from ..media import describe
-from ..modeling_imagebind import ImageBindModel
+from ..models.imagebind.media import describe
+from ..models.imagebind.modeling_imagebind import ImageBindModel
 from .bootstrap import bootstrap_interval
 
 logger = logging.get_logger(__name__)

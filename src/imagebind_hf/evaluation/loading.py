@@ -9,7 +9,7 @@ from typing import Any
 from datasets import ClassLabel, Dataset, IterableDataset, Value
 
 from ..datasets.sources import load_source
-from ..transforms import build_transforms
+from ..utils.transforms import build_transforms
 from .config import EvaluationConfig, FewShotConfig, load_templates
 
 

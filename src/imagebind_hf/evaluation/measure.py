@@ -14,8 +14,8 @@ from huggingface_hub import EvalResult
 from transformers import ProcessorMixin
 from transformers.utils import logging
 
-from ..modeling_imagebind import ImageBindModel
-from ..transforms import Transforms
+from ..models.imagebind.modeling_imagebind import ImageBindModel
+from ..utils.transforms import Transforms
 from .arithmetic import combine_embeddings
 from .bootstrap import bootstrap_interval
 from .config import EvaluationConfig, FewShotConfig, load_templates

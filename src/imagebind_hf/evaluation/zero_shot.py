@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from transformers import ProcessorMixin
 
-from ..modeling_imagebind import ImageBindModel
+from ..models.imagebind.modeling_imagebind import ImageBindModel
 from .embed import embed_texts
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search: a store of embedded items on disk, asked with any mixture of modalities."""
 
-from ..checkpoints import ModelRecord, record_of
+from ..hub.checkpoints import ModelRecord, record_of
 from .files import IndexResult, index_items, prune
 from .page import write_page
 from .query import Part, QueryEmbedder, load_embedder, mix

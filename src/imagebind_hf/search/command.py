@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import record_of
+from ..hub.checkpoints import record_of
 from .files import index_items, prune
 from .page import write_page
 from .query import QueryEmbedder, load_embedder, parts_of

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from transformers.utils import logging
 
-from ..atomic import replace_text
+from ..utils.atomic import replace_text
 from .store import SearchIndex
 
 if TYPE_CHECKING:

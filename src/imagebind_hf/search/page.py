@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..atomic import replace_text
+from ..utils.atomic import replace_text
 from .query import Part
 from .store import Hit
 

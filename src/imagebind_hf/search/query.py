@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..checkpoints import ModelRecord
+from ..hub.checkpoints import ModelRecord
 
 if TYPE_CHECKING:
     from ..embedding.worker import ItemEmbedder

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
-from ..checkpoints import ModelRecord, record_of
+from ..hub.checkpoints import ModelRecord, record_of
 from .table import (
     build_index,
     connect,

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..atomic import replace_text
-from ..checkpoints import ModelRecord
+from ..hub.checkpoints import ModelRecord
+from ..utils.atomic import replace_text
 
 RECORD = "store.json"
 # What is stored of an item beside its vector and thumbnail, as text.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..media import is_reference, load_audio, load_image, load_imu, open_video
+from ..models.imagebind.media import is_reference, load_audio, load_image, load_imu, open_video
 
 # Pixels, and JPEG's quality: about 5 kB each.
 WIDTH, HEIGHT, QUALITY = 192, 144, 80

@@ -12,8 +12,8 @@ from PIL import Image
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from ..image_arrays import channels_first
-from ..transforms import Transforms, build_transforms
+from ..models.imagebind.image_utils import channels_first
+from ..utils.transforms import Transforms, build_transforms
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from datasets import Dataset, Features, List, Value, concatenate_datasets
 from datasets.fingerprint import Hasher
 from transformers import ProcessorMixin
 
-from ..modeling_imagebind import ImageBindModel, input_name
-from ..sharding import modality_of
+from ..models.imagebind.modalities import model_argument
+from ..models.imagebind.modeling_imagebind import ImageBindModel
+from ..models.imagebind.sharding import modality_of
 from .data import ARRAYS, PairCollator, Pairs, is_ready, model_input
 
 # Images that are kept together: so many at most are embedded anew after an interruption.
@@ -68,7 +69,7 @@ def cache_image_embeds(
     if is_joint:
         _, example = augment(images[0][column], images[0][partner])
         shape = model_input(processor, pairs.modality, [example]).shape
-        features[input_name(pairs.modality)] = ARRAYS[len(shape) - 1](shape[1:], "float32")
+        features[model_argument(pairs.modality)] = ARRAYS[len(shape) - 1](shape[1:], "float32")
     collate = PairCollator(processor)
     state = Hasher.hash([_digest(model), repr(processor), repr(augment), column, partner, seed, batch_size])
 
@@ -82,7 +83,7 @@ def cache_image_embeds(
                 partners = columns[partner] if is_joint else values
                 values, partners = map(list, zip(*map(augment, values, partners), strict=True))
                 if is_joint:
-                    result[input_name(pairs.modality)] = model_input(processor, pairs.modality, partners)
+                    result[model_argument(pairs.modality)] = model_input(processor, pairs.modality, partners)
             inputs = {name: value.to(model.device) for name, value in collate({column: values}).items()}
             outputs = model(**inputs)
             embeds = outputs.image_embeds if outputs.image_embeds is not None else outputs.video_embeds

@@ -16,8 +16,7 @@ from datasets import Array2D, Array3D, Array4D, Array5D, Dataset, Features, Iter
 from transformers import ProcessorMixin
 from transformers.utils import logging
 
-from ..modeling_imagebind import INPUTS, input_name
-from ..processing_imagebind import processor_argument
+from ..models.imagebind.modalities import MODALITIES, model_argument, processor_argument
 from .augmentation import Augmentation, seeded
 
 logger = logging.get_logger(__name__)
@@ -73,7 +72,7 @@ class Pairs:
     def __post_init__(self) -> None:
         self.partners = self.images if self.partners is None else self.partners
         self.image_column = _column(self.images, [name for name in ANCHOR_COLUMNS if name != self.modality])
-        self.column = _column(self.partners, [self.modality, input_name(self.modality)])
+        self.column = _column(self.partners, [self.modality, model_argument(self.modality)])
         self._sources = _source(self.images, self.image_column), _source(self.partners, self.column)
         self._pools = []
         if self.replication < 1:
@@ -228,7 +227,7 @@ class PairCollator:
     def __init__(self, processor: ProcessorMixin, pairs: Mapping[str, Pairs] | None = None):
         self.processor = processor
         self.transforms = {
-            name: (input_name(kind.modality), kind.augment.features)
+            name: (model_argument(kind.modality), kind.augment.features)
             for name, kind in (pairs or {}).items()
             if kind.augment is not None and kind.augment.features is not None
         }
@@ -253,7 +252,7 @@ def is_ready(column: str) -> bool:
     return (
         column in ("image_embeds", LABELS)
         or column.endswith("_values")
-        or column in {spec.name for spec in INPUTS.values()}
+        or column in {row.model_argument for row in MODALITIES.values()}
     )
 
 
@@ -267,7 +266,7 @@ def stack(values: Any) -> torch.Tensor:
 def model_input(processor: ProcessorMixin, modality: str, values: list) -> np.ndarray:
     """Run the processor over items of one modality; returns what the model reads, float32."""
     inputs = processor(**{processor_argument(modality): values}, return_tensors="np")
-    return inputs[input_name(modality)].astype(np.float32)
+    return inputs[model_argument(modality)].astype(np.float32)
 
 
 def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch_size: int = 64) -> Dataset:
@@ -283,9 +282,9 @@ def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch
     Returns:
         The data set with the column replaced by the model's input, as float32 arrays.
     """
-    if modality == "text" or modality not in INPUTS:
+    if modality == "text" or modality not in MODALITIES:
         return dataset
-    name = input_name(modality)
+    name = model_argument(modality)
 
     def process(rows: dict[str, list]) -> dict[str, np.ndarray]:
         return {name: model_input(processor, modality, rows[modality])}

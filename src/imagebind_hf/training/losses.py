@@ -7,7 +7,7 @@ import torch.distributed as dist
 import torch.distributed.nn.functional as dist_nn
 from torch import nn
 
-from ..modeling_imagebind import check_pairs, contrastive_loss
+from ..models.imagebind.modeling_imagebind import check_pairs, contrastive_loss
 
 
 def gather_with_gradient(embeds: torch.Tensor) -> torch.Tensor:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..modeling_imagebind import ImageBindModel
-from ..sharding import modality_of
+from ..models.imagebind.modeling_imagebind import ImageBindModel
+from ..models.imagebind.sharding import modality_of
 
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 # Every matrix of the transformer.

@@ -13,8 +13,8 @@ from transformers import Trainer
 from transformers.trainer_utils import HubStrategy
 from transformers.utils import PushInProgress, logging
 
-from ..cards import write_card
-from ..hub import holds_weights, push_folder
+from ..hub.cards import write_card
+from ..hub.push import holds_weights, push_folder
 from .facts import run_facts, save_facts, stage_facts
 
 logger = logging.get_logger(__name__)

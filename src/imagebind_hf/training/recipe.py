@@ -14,7 +14,7 @@ from typing import Any
 
 from ..datasets.sources import SourceConfig
 from ..evaluation.config import EvaluationConfig, FewShotConfig
-from ..schema import load_settings
+from ..utils.schema import load_settings
 
 
 @dataclass

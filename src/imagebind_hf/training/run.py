@@ -14,14 +14,14 @@ from torch import nn
 from transformers import set_seed
 from transformers.utils import logging
 
-from ..cards import write_card
-from ..configuration_imagebind import ImageBindConfig
 from ..datasets.sources import Rows, load_source
 from ..evaluation.config import EvaluationConfig, load_templates
 from ..evaluation.measure import Measurement, format_results, model_index
-from ..modeling_imagebind import ImageBindModel
-from ..processing_imagebind import ImageBindProcessor
-from ..schema import check_keys
+from ..hub.cards import write_card
+from ..models.imagebind.configuration_imagebind import ImageBindConfig
+from ..models.imagebind.modeling_imagebind import ImageBindModel
+from ..models.imagebind.processing_imagebind import ImageBindProcessor
+from ..utils.schema import check_keys
 from .arguments import ImageBindTrainingArguments
 from .augmentation import Augmentation
 from .data import Pairs, preprocess

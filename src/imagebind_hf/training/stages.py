@@ -13,7 +13,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
-from ..modeling_imagebind import ImageBindModel
+from ..models.imagebind.modeling_imagebind import ImageBindModel
 from .facts import FACTS_FILE, save_facts
 from .recipe import Recipe
 

@@ -18,7 +18,7 @@ from transformers.trainer import TRAINER_STATE_NAME, rotate_checkpoints
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, TrainOutput, seed_worker, speed_metrics
 from transformers.utils import logging
 
-from ..modeling_imagebind import ImageBindModel
+from ..models.imagebind.modeling_imagebind import ImageBindModel
 from .arguments import ImageBindTrainingArguments
 from .cache import cache_image_embeds
 from .callbacks import SetEpoch, StopOnNaN, check_finite
@@ -100,7 +100,7 @@ class ImageBindTrainer(PublishingTrainer):
                 f"{type(self.loss).__name__} has parameters {own}, which neither train nor are saved: freeze them, or "
                 "make them buffers."
             )
-        self.frozen_inputs = {spec.name for spec in model.inputs.values() if spec.tower not in trained}
+        self.frozen_inputs = {row.model_argument for row in model.inputs.values() if row.tower not in trained}
         self.frozen_inputs.add("image_embeds")
         self._staging: str | None = None
         is_stream = any(kind.is_stream for kind in pairs.values())

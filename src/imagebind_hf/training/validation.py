@@ -13,7 +13,8 @@ from transformers import ProcessorMixin
 
 from ..evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
 from ..evaluation.retrieval import retrieval_metrics
-from ..modeling_imagebind import ImageBindModel, input_name
+from ..models.imagebind.modalities import model_argument
+from ..models.imagebind.modeling_imagebind import ImageBindModel
 
 
 @dataclass
@@ -38,7 +39,7 @@ class ValidationSet:
     def __post_init__(self) -> None:
         columns = self.dataset.column_names
         for modality in filter(None, (self.modality, self.against)):
-            if modality not in columns and input_name(modality) not in columns:
+            if modality not in columns and model_argument(modality) not in columns:
                 raise ValueError(f"No column {modality!r}, the data set has {columns}.")
         if self.templates is None and self.against is None:
             raise ValueError(f"Nothing to measure on {self.modality!r}: give templates, or what to retrieve against.")

@@ -1,0 +1,8 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Faster or smaller models: compiled towers, ONNX files."""
+
+from .compile import compile_towers
+from .onnx import export_onnx
+
+__all__ = ["compile_towers", "export_onnx"]

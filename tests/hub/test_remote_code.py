@@ -1,0 +1,114 @@
+# Copyright 2026 The imagebind-hf authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A checkpoint that carries its code loads where this package is not installed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from transformers import AutoModel, AutoProcessor
+
+from conftest import make_config
+from imagebind_hf import ImageBindModel, ImageBindProcessor
+from imagebind_hf.hub.remote_code import save_with_code
+
+ELSEWHERE = """
+import sys
+# The package may lie in the environment: nothing of it may be imported.
+sys.modules["imagebind_hf"] = None
+import json
+import numpy as np
+from PIL import Image
+from transformers import (
+    AutoConfig, AutoFeatureExtractor, AutoImageProcessor, AutoModel, AutoProcessor, AutoTokenizer, AutoVideoProcessor,
+    pipeline,
+)
+folder = sys.argv[1]
+remote = {"trust_remote_code": True}
+names = [
+    type(auto.from_pretrained(folder, **remote)).__name__
+    for auto in (AutoConfig, AutoTokenizer, AutoImageProcessor, AutoVideoProcessor, AutoFeatureExtractor)
+]
+model = AutoModel.from_pretrained(folder, **remote).eval()
+processor = AutoProcessor.from_pretrained(folder, **remote)
+inputs = processor(
+    text=["a", "two dogs"], audio=np.linspace(-1, 1, 16000), sampling_rate=16000, depth=np.full((40, 40), 1.5),
+    imu=np.ones((6, 300)), return_tensors="pt",
+)
+outputs = model(**inputs)
+items = {"audio": np.ones(9000, np.float32), "image": Image.new("L", (40, 50))}
+asked = [
+    pipeline(f"zero-shot-{kind}-classification", folder, **remote)(item, candidate_labels=["a", "b"])
+    for kind, item in items.items()
+]
+motion = pipeline("zero-shot-imu-classification", folder, **remote)(np.ones((6, 300)), candidate_labels=["a", "b"])
+both = pipeline("multimodal-embedding", folder, **remote)({"text": "a", "imu": np.ones((6, 300))})
+asked.append(motion)
+text = AutoModel.from_pretrained(folder, modalities=["text"], **remote)
+print(json.dumps({
+    "names": names,
+    "module": type(model).__module__,
+    "embeds": {name: value.tolist() for name, value in outputs.items() if name.endswith("_embeds")},
+    "lengths": {name: len(vector) for name, vector in both.items()},
+    "labels": [sorted(answer["label"] for answer in answers) for answers in asked],
+    "towers": sorted({name.split("_")[0] for name, _ in text.named_parameters()}),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    torch.manual_seed(0)
+    folder, config = tmp_path_factory.mktemp("hub") / "my-model", make_config()
+    save_with_code(folder, ImageBindModel(config), ImageBindProcessor.from_config(config))
+    return folder
+
+
+@pytest.mark.slow
+def test_without_the_package(folder, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", ELSEWHERE, str(folder)]
+    process = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=900)
+    assert process.returncode == 0, process.stderr[-3000:]
+    said = json.loads(process.stdout.splitlines()[-1])
+    assert said["names"] == [
+        "ImageBindConfig",
+        "ImageBindTokenizer",
+        "ImageBindImageProcessor",
+        "ImageBindVideoProcessor",
+        "ImageBindFeatureExtractor",
+    ]
+    assert said["module"].startswith("transformers_modules.")
+    assert said["labels"] == [["a", "b"]] * 3 and said["lengths"] == {"text": 16, "imu": 16}
+    assert said["towers"] == ["text"]
+    model, processor = AutoModel.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
+    inputs = processor(
+        text=["a", "two dogs"],
+        audio=torch.linspace(-1, 1, 16000),
+        sampling_rate=16000,
+        depth=torch.full((40, 40), 1.5),
+        imu=torch.ones(6, 300),
+        return_tensors="pt",
+    )
+    for name, value in model(**inputs).items():
+        if name.endswith("_embeds"):
+            torch.testing.assert_close(torch.tensor(said["embeds"][name]), value.detach(), atol=1e-5, rtol=0)
+
+
+def test_with_the_package_its_classes_win(folder):
+    assert type(AutoModel.from_pretrained(folder, trust_remote_code=True)) is ImageBindModel
+    assert type(AutoProcessor.from_pretrained(folder, trust_remote_code=True)) is ImageBindProcessor
+
+
+def test_only_this_checkpoint_carries_code(folder, tmp_path):
+    assert (folder / "modeling_imagebind.py").is_file()
+    config = make_config(modalities=["imu"])
+    model = ImageBindModel(config)
+    model.save_pretrained(tmp_path)
+    ImageBindProcessor.from_config(config).save_pretrained(tmp_path)
+    assert not list(tmp_path.glob("*.py"))
+    assert "auto_map" not in (tmp_path / "config.json").read_text()
