@@ -160,7 +160,7 @@ def test_load_some_modalities_and_save_them(model, tmp_path):
         ImageBindModel.from_pretrained(tmp_path / "all", modalities=("text", "smell"))
 
 
-@pytest.mark.parametrize("modality", TOWERS)
+@pytest.mark.parametrize("modality", MODALITIES)
 @torch.no_grad()
 def test_stand_alone_towers(model, modality, tmp_path, caplog):
     model.save_pretrained(tmp_path)
