@@ -239,10 +239,12 @@ def evaluate(
 ) -> None:
     """Measure a model: zero-shot classification, retrieval, few-shot probes, beside the paper's figures."""
     from ..evaluation.command import run_benchmark
+    from ..training.recipe import find_benchmark
 
     with _errors():
         check_options(device, dtype, batch_size, output)
-        shown, results = run_benchmark(benchmark, model, data, dataset, batch_size, device, dtype, overrides)
+        found = find_benchmark(benchmark, overrides)
+        shown, results = run_benchmark(found, benchmark, model, data, dataset, batch_size, device, dtype)
         _report(shown, results, output)
 
 

@@ -2,87 +2,61 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands `imagebind-hf evaluate` and `imagebind-hf score`."""
 
-from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ..hub.checkpoints import load_model
-from ..utils.schema import read_yaml
-from .config import Benchmark, load_benchmark
+from .config import Benchmark
 from .imagebind_score import imagebind_score
 from .measure import Measurement, format_results, model_index
 
 
-def find_benchmark(name: str, overrides: Sequence[str] | None = None) -> Benchmark:
-    """Read a benchmark, or what a recipe measures in the end.
-
-    Raises:
-        ValueError: If there is neither, where near names are suggested, or a file is no valid YAML.
-    """
-    from ..training.recipe import load_recipe
-
-    benchmarks, recipes = (
-        {entry.name.removesuffix(".yaml") for entry in (resources.files("imagebind_hf") / folder).iterdir()}
-        for folder in ("evaluation/benchmarks", "training/recipes")
-    )
-    file = Path(name)
-    is_recipe = name in recipes - benchmarks
-    if file.is_file():
-        values = read_yaml(file)
-        is_recipe = isinstance(values, dict) and "stages" in values
-    if not is_recipe:
-        return load_benchmark(name, list(overrides or []))
-    recipe = load_recipe(name, list(overrides or []))
-    title = f"What the recipe {name} measures"
-    return Benchmark(title, recipe.evaluation, recipe.few_shot, reference=recipe.reference)
-
-
 def run_benchmark(
-    benchmark: str,
+    benchmark: Benchmark,
+    name: str,
     model: str,
     data: str | Path | None = None,
     dataset: str | None = None,
     batch_size: int = 64,
     device: str | None = None,
     dtype: str = "auto",
-    overrides: Sequence[str] | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """Measure a model.
+    """Evaluate a model on a benchmark.
 
     Args:
-        benchmark: Name or file of a benchmark, or of a recipe, whose test sets are measured.
-        model: Folder or Hub id.
-        data: Folder that files are relative to.
-        dataset: A Hub id to take instead of the benchmark's own.
-        batch_size: Items that are computed together.
-        device: Where to compute; an accelerator if there is one.
-        dtype: The model's type.
-        overrides: `a.b=value` each.
+        benchmark: The benchmark. With `dataset`, its sources are changed in place.
+        name: Name of the benchmark, for the results and the metadata of a model card.
+        model: Folder or Hub id of the model.
+        data: Folder that `data_files` and `data_dir` of the benchmark are relative to.
+        dataset: Hub id of a data set that replaces the benchmark's own.
+        batch_size: Number of items per forward pass.
+        device: Device to run on. Defaults to an accelerator if one is available, else the CPU.
+        dtype: Data type of the weights: `"auto"` or the name of a torch dtype.
 
     Returns:
-        What to print; and results, benchmark, model, and metadata for a model card.
+        The results as text to print; and as a dictionary, together with the name of the benchmark, the model, and
+        metadata for a model card.
 
     Raises:
-        ValueError: For an unknown benchmark, missing files or columns, or a model without a tower that is asked for.
+        ValueError: If files or columns are missing, or the model lacks a tower that the benchmark needs.
     """
-    found = find_benchmark(benchmark, overrides)
     if dataset is not None:
-        sources = [config.source for config in found.evaluation.values()]
-        for source in [*sources, *(each for probe in found.few_shot.values() for each in (probe.train, probe.test))]:
+        sources = [config.source for config in benchmark.evaluation.values()]
+        sources += [source for probe in benchmark.few_shot.values() for source in (probe.train, probe.test)]
+        for source in sources:
             source.dataset, source.data_files, source.data_dir = dataset, None, None
-    measurement = Measurement(found.evaluation, found.few_shot, data)
+    measurement = Measurement(benchmark.evaluation, benchmark.few_shot, data)
     loaded, processor = load_model(model, measurement.modalities, device=device, dtype=dtype)
     results = measurement.run(loaded, processor, batch_size)
     content = {
-        "benchmark": benchmark,
+        "benchmark": name,
         "model": model,
-        "paper": found.paper,
-        "reference": found.reference,
+        "paper": benchmark.paper,
+        "reference": benchmark.reference,
         **results,
-        "eval_results": [vars(entry) for entry in model_index(results, benchmark)],
+        "eval_results": [vars(entry) for entry in model_index(results, name)],
     }
-    return f"{found.title}\n{format_results(results, found.paper, found.reference)}", content
+    return f"{benchmark.title}\n{format_results(results, benchmark.paper, benchmark.reference)}", content
 
 
 def run_score(folder: str | Path, model: str, batch_size: int = 4) -> tuple[str, dict[str, Any]]:

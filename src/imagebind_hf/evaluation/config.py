@@ -88,6 +88,12 @@ def load_benchmark(path: str | Path, overrides: list[str] | None = None) -> Benc
     return load_settings(Benchmark, path, resources.files(__package__) / "benchmarks", overrides, what="benchmark")
 
 
+def benchmark_names() -> list[str]:
+    """Return the names of the benchmarks that this package contains."""
+    files = (resources.files(__package__) / "benchmarks").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
 def load_templates(templates: list[str] | str) -> list[str]:
     """Return prompts: those given, or a set by its name.
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.sources import SourceConfig
-from ..evaluation.config import EvaluationConfig, FewShotConfig
-from ..utils.schema import load_settings
+from ..evaluation.config import Benchmark, EvaluationConfig, FewShotConfig, benchmark_names, load_benchmark
+from ..utils.schema import load_settings, read_yaml
 
 
 @dataclass
@@ -123,3 +123,29 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         ValueError: If there is no such recipe, it is no valid YAML, or a key is unknown; near names are suggested.
     """
     return load_settings(Recipe, path, resources.files(__package__) / "recipes", overrides, what="recipe")
+
+
+def benchmark_of(recipe: Recipe, title: str) -> Benchmark:
+    """Return the test sets and linear probes of a recipe as a benchmark."""
+    return Benchmark(title, recipe.evaluation, recipe.few_shot, reference=recipe.reference)
+
+
+def find_benchmark(name: str, overrides: list[str] | None = None) -> Benchmark:
+    """Read a benchmark, or the evaluation part of a recipe.
+
+    Args:
+        name: A YAML file of either kind, or the name of a benchmark or a recipe of this package. A benchmark takes
+            precedence over a recipe of the same name.
+        overrides: As for [`load_recipe`].
+
+    Raises:
+        ValueError: If neither exists, the file is not valid YAML, or a key is unknown.
+    """
+    if Path(name).is_file():
+        values = read_yaml(Path(name))
+        is_recipe = isinstance(values, dict) and "stages" in values
+    else:
+        is_recipe = name not in benchmark_names() and (resources.files(__package__) / f"recipes/{name}.yaml").is_file()
+    if not is_recipe:
+        return load_benchmark(name, overrides)
+    return benchmark_of(load_recipe(name, overrides), f"Evaluation of the recipe {name}")
