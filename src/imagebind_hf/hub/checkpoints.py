@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints: which one it is, as vectors of two models have nothing to do with one another, and what a job loads."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..utils.digest import digest_files
 
 if TYPE_CHECKING:
     import torch
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from ..models.imagebind.configuration_imagebind import ImageBindConfig
     from ..models.imagebind.modeling_imagebind import ImageBindModel
     from ..models.imagebind.processing_imagebind import ImageBindProcessor
-
-# Read at a time.
-_BLOCK = 2**22
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def record_of(model: str | Path, revision: str | None = None, known: ModelRecord
     name = str(folder.resolve())
     if known is not None and known.model == name and known.files == files:
         return known
-    return ModelRecord(name, _digest(names), config.projection_dim, None, files)
+    return ModelRecord(name, digest_files(names), config.projection_dim, None, files)
 
 
 def _record_of_adapter(model: str | Path, adapter: Path) -> ModelRecord:
@@ -94,7 +92,7 @@ def _record_of_adapter(model: str | Path, adapter: Path) -> ModelRecord:
     names = [adapter, *sorted(adapter.parent.glob("*.safetensors"))]
     files = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in names}
     return ModelRecord(
-        str(Path(model).resolve()), f"{_digest(names)}, {base.fingerprint}", base.dimension, None, files
+        str(Path(model).resolve()), f"{digest_files(names)}, {base.fingerprint}", base.dimension, None, files
     )
 
 
@@ -107,16 +105,6 @@ def _find_adapter(model: str | Path, revision: str | None) -> Path | None:
 
 def _base_of(adapter: Path) -> str:
     return json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]
-
-
-def _digest(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-        with open(file, "rb") as content:
-            while block := content.read(_BLOCK):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def load_model(
