@@ -118,7 +118,7 @@ def test_embeddings_with_weights(folder):
     assert embed([item, item], weights={"text": 1.0}, batch_size=2)[1] == pytest.approx(
         alone["text"].tolist(), abs=1e-6
     )
-    with pytest.raises(ValueError, match=r"weights of \['audio'\], the item has \['text', 'depth'\]"):
+    with pytest.raises(ValueError, match=r"some of \['text', 'depth'\], but got weights for \['audio'\]"):
         embed(item, weights={"audio": 1.0})
     with pytest.raises(ValueError, match="cancel out"):
         embed(item, weights={"text": 0.0})

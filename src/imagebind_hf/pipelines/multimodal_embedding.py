@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.nn.functional import normalize
 
+from ..models.imagebind.embedding_utils import combine_embeddings
 from .base import ImageBindPipeline
 
 
@@ -63,13 +64,7 @@ class ImageBindEmbeddingPipeline(ImageBindPipeline):
         embeds = {modality: normalize(vector.float().flatten(), dim=0) for modality, vector in embeds.items()}
         if weights is None:
             return embeds if return_tensors else {modality: vector.tolist() for modality, vector in embeds.items()}
-        missing = [modality for modality in weights if modality not in embeds]
-        if missing or not weights:
-            raise ValueError(f"Got weights of {list(weights)}, the item has {list(embeds)}.")
-        total = sum(weight * embeds[modality] for modality, weight in weights.items())
-        if not total.norm() > 1e-6:
-            raise ValueError(f"The weights {dict(weights)} cancel out: nothing is left to compare with.")
-        vector = normalize(total, dim=0)
+        vector = combine_embeddings(embeds, weights)
         return vector if return_tensors else vector.tolist()
 
 
