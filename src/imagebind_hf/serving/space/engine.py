@@ -10,13 +10,13 @@ import torch
 from scipy.special import softmax
 from transformers import pipeline
 
-from imagebind_hf.datasets import load_six_digits
-from imagebind_hf.datasets.six_digits import CLASS_NAMES
-from imagebind_hf.datasets.six_digits_signals import IMU_RATE
-from imagebind_hf.embedding import Item, Unreadable, find_items
-from imagebind_hf.embedding.worker import ItemEmbedder
-from imagebind_hf.hub.checkpoints import load_model
-from imagebind_hf.pipelines import ImageBindZeroShotPipeline
+from ...datasets import load_six_digits
+from ...datasets.six_digits import CLASS_NAMES
+from ...datasets.six_digits_signals import IMU_RATE
+from ...embedding import Item, Unreadable, find_items
+from ...embedding.worker import ItemEmbedder
+from ...hub.checkpoints import load_model
+from ...pipelines import ImageBindZeroShotPipeline
 
 # In this order they are offered.
 NAMES = {

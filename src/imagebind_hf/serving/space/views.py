@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex
 
-from imagebind_hf.search.thumbnails import thumbnail as draw
+from ...search.thumbnails import thumbnail as draw
 
 # From light to dark, so that the best stands out on white and on black.
 COLOURS = matplotlib.colormaps["YlGnBu"]

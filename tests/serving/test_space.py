@@ -25,7 +25,7 @@ from imagebind_hf.datasets.six_digits import CLASS_NAMES
 
 gr = pytest.importorskip("gradio")
 
-SPACE = Path(__file__).parents[1] / "hub_cards" / "space"
+SPACE = Path(__file__).parents[2] / "hub_cards" / "space"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 FLAGS = (
@@ -65,13 +65,8 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def space(folder):
     """The Space's modules, and its app on the checkpoint."""
-    sys.path.insert(0, str(SPACE))
-    try:
-        import app
-        import engine
-        import views
-    finally:
-        sys.path.remove(str(SPACE))
+    from imagebind_hf.serving.space import app, engine, views
+
     page = app.App(engine.Engine(str(folder / "model"), folder / "index"), is_six_digits=False)
     return page, engine, views
 
