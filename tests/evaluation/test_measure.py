@@ -222,7 +222,7 @@ def test_unreadable_items_are_left_out_and_listed(model, processor, folder, tmp_
     for row in rows:
         row["depth"] = {"bytes": b"nothing", "path": None}
     Dataset.from_list(rows, features=structure).to_parquet(tmp_path / "rows.parquet")
-    with pytest.raises(ValueError, match="None of 21 items of depth can be read"):
+    with pytest.raises(ValueError, match="Cannot read any of the 21 items of depth"):
         run(model, processor, tmp_path, EvaluationConfig(source(), ["a {}"]))
 
 

@@ -59,7 +59,7 @@ def test_accuracy_beside_scikit_learn():
 
 def test_bad_input(model, processor):
     dataset = Dataset.from_dict({"sound": [1]})
-    with pytest.raises(ValueError, match=r"no column 'imu' or 'imu_values': \['sound'\]"):
+    with pytest.raises(ValueError, match=r"column 'imu' or 'imu_values', but the columns are \['sound'\]"):
         embed_dataset(model, processor, dataset, "imu")
     with pytest.raises(ValueError, match="The data set is empty"):
         embed_dataset(model, processor, Dataset.from_dict({"imu": []}), "imu")

@@ -1,34 +1,29 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Embedding of whole data sets."""
+"""Embedding of a column of a data set, in memory or with a cache on disk."""
 
-import hashlib
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
 import torch
-from datasets import Dataset, Features, List, Value, concatenate_datasets
-from datasets.fingerprint import Hasher
+from datasets import Dataset, Features, List, Value
 from torch import nn
-from tqdm.auto import tqdm
-from transformers import BatchFeature, ProcessorMixin
+from transformers import BatchFeature
 
-from ..models.imagebind.modalities import model_argument, processor_argument
+from ..models.imagebind.modalities import model_argument
 from ..models.imagebind.modeling_imagebind import ImageBindModel
-from ..models.imagebind.sharding import modality_of
+from ..models.imagebind.processing_imagebind import ImageBindProcessor
+from ..utils.names import nearest_name
+from ..utils.progress import progress_bar
 from ..utils.transforms import Transforms, build_transforms
-
-# Rows that are kept together: so many at most are embedded anew after an interruption.
-CHUNK = 2_048
+from .embed_cache import cached_map, tower_digest
 
 
 def embed_dataset(
     model: ImageBindModel,
-    processor: ProcessorMixin,
+    processor: ImageBindProcessor,
     dataset: Dataset,
     modality: str,
     batch_size: int = 64,
@@ -39,198 +34,175 @@ def embed_dataset(
 
     Args:
         model: The model, in evaluation mode.
-        processor: Its processor.
-        dataset: Data set with a column named as the modality, or as the model's input for it (`pixel_values`, …,
-            `<name>_values` for an extra modality), which then holds what the model reads.
-        modality: `image`, `video`, `text`, `audio`, `depth`, `thermal`, `imu` or an extra one.
-        batch_size: Rows at a time.
-        progress: Show a progress bar.
-        views: Embed an item as the mean of so many views. Each is a list of transforms of the model's input
-            (torchvision's or torchaudio's, as `{name: arguments}`) that do the same every time and keep the
-            shape, such as `[{"RandomHorizontalFlip": {"p": 1}}]`, or `[]` for the item as it is.
+        processor: The processor of the model.
+        dataset: Data set with a column named after the modality, which the processor preprocesses, or after the
+            model's argument for it (`pixel_values`, …, `<name>_values` for an extra modality), which holds
+            preprocessed values.
+        modality: `image`, `video`, `text`, `audio`, `depth`, `thermal`, `imu`, or an extra modality of the model.
+        batch_size: Number of items per forward pass.
+        progress: Whether to show a progress bar.
+        views: Test-time augmentation: the embedding of an item is the mean over these views. Each view is a list of
+            deterministic transforms of the preprocessed item that keep its shape, given as `{name: arguments}` with a
+            transform of torchvision or torchaudio, for example `[{"RandomHorizontalFlip": {"p": 1}}]`. An empty list
+            is the unchanged item.
 
     Returns:
-        `torch.Tensor` of shape `(rows, E)` on the CPU, in float32.
+        `torch.Tensor` of shape `(num_rows, projection_dim)` on the CPU, in float32.
 
     Raises:
-        ValueError: If the data set has no such column, or no rows, an item cannot be read, a transform is unknown, or
-            changes the shape.
+        ValueError: If the model has no tower for the modality, the column is missing, the data set is empty, an item
+            cannot be read, or a view is not valid.
     """
-    dataset, column = _column(dataset, modality)
-    embed = _embedder(model, processor, modality, column, views)
-    embeds = []
-    for start in tqdm(range(0, len(dataset), batch_size), desc=f"Embedding {modality}", disable=not progress):
-        embeds.append(embed(dataset[start : start + batch_size][column]))
+    dataset, column = _select_column(model, dataset, modality)
+    embed = _embedding_function(model, processor, modality, column, views)
+    with progress_bar(None, f"Embedding {modality}", len(dataset), disable=not progress) as bar:
+        embeds = []
+        for start in range(0, len(dataset), batch_size):
+            embeds.append(embed(dataset[start : start + batch_size][column]))
+            bar.update(len(embeds[-1]))
     return torch.cat(embeds)
 
 
 def embed_dataset_cached(
     model: ImageBindModel,
-    processor: ProcessorMixin,
+    processor: ImageBindProcessor,
     dataset: Dataset,
     modality: str,
     batch_size: int = 64,
     views: Sequence[Transforms] = (),
+    progress: bool = True,
 ) -> tuple[torch.Tensor, dict[int, str]]:
-    """Embed a column of a data set, and let `datasets` keep the result on disk.
+    """Embed a column of a data set and keep the embeddings on disk; see [`cached_map`].
 
-    It is found again by the fingerprint of the data, size and time of the files that they name, the tower's weights
-    and the processor's settings; a run that was interrupted goes on from the last part that was complete. What could
-    not be read is tried again every time.
+    Items that cannot be read do not raise an error. A later call tries them again.
 
     Args:
-        model, processor, dataset, modality, batch_size, views: As for [`embed_dataset`].
+        model, processor, dataset, modality, batch_size, views, progress: As for [`embed_dataset`].
 
     Returns:
-        `torch.Tensor` of shape `(rows, E)`, NaN where an item could not be read; and for those why, by row.
+        The embeddings, `torch.Tensor` of shape `(num_rows, projection_dim)` on the CPU, in float32, NaN for items that
+        cannot be read; and the reasons for these, by row number.
 
     Raises:
-        ValueError: If the data set has no such column, no rows, or none that can be read, or a transform is unknown.
+        ValueError: As for [`embed_dataset`], but if an item cannot be read, only if no item can be read.
         OSError: If the disk is full.
     """
-    dataset, column = _column(dataset, modality)
+    dataset, column = _select_column(model, dataset, modality)
     size = model.config.projection_dim
-    embed = _embedder(model, processor, modality, column, views)
+    embed = _embedding_function(model, processor, modality, column, views)
 
-    def process(rows: dict[str, Any]) -> dict[str, Any]:
-        values = rows[column]
+    def process(columns: dict[str, Any], rows: list[int]) -> dict[str, Any]:
+        values = columns[column]
         try:
-            return {"embeds": embed(values).numpy(), "why": [""] * len(values)}
+            return {"embeds": embed(values).numpy(), "error": [""] * len(values)}
         except ValueError:
-            # One of them: each alone tells which.
-            pairs = [_try(embed, value, size) for value in values]
-            return {"embeds": np.stack([vector for vector, _ in pairs]), "why": [why for _, why in pairs]}
+            # One by one, to find out which items cannot be read.
+            pairs = [_try_one(embed, value, size) for value in values]
+            return {"embeds": np.stack([vector for vector, _ in pairs]), "error": [error for _, error in pairs]}
 
-    key = [dataset._fingerprint, _digest(model, modality), repr(processor), modality, column, list(views)]
-    files = _files(dataset, modality, column)
-    parts = []
-    for start in range(0, len(dataset), CHUNK):
-        fingerprint = Hasher.hash([*key, start, CHUNK, *map(_stamp, files[start : start + CHUNK])])
-        file = None
-        if not dataset.cache_files:
-            # What is made of rows in memory, datasets would keep there.
-            file = Path(datasets.config.HF_DATASETS_CACHE) / "imagebind_hf" / f"embeddings-{fingerprint}.arrow"
-            file.parent.mkdir(parents=True, exist_ok=True)
-        part = dataset.select(range(start, min(start + CHUNK, len(dataset)))).map(
-            process,
-            batched=True,
-            batch_size=batch_size,
-            remove_columns=dataset.column_names,
-            features=Features({"embeds": List(Value("float32"), length=size), "why": Value("string")}),
-            cache_file_name=file and str(file),
-            new_fingerprint=fingerprint,
-            desc=f"Embedding {modality}",
-        )
-        parts.append(part)
-    mapped = concatenate_datasets(parts)
-    embeds = np.array(mapped.with_format("numpy")["embeds"][:])
+    rows = cached_map(
+        dataset,
+        process,
+        Features({"embeds": List(Value("float32"), length=size), "error": Value("string")}),
+        [tower_digest(model, modality), repr(processor), modality, column, list(views)],
+        media=column if column == modality and modality != "text" else None,
+        batch_size=batch_size,
+        description=f"Embedding {modality}",
+        progress=progress,
+    )
+    embeds = np.array(rows.with_format("numpy")["embeds"][:])
     unreadable = {}
-    for row in [row for row, why in enumerate(mapped["why"][:]) if why]:
-        # Kept from an earlier run, perhaps: by now a file may be whole, or a decoder there.
-        embeds[row], why = _try(embed, dataset[row : row + 1][column][0], size)
-        if why:
-            unreadable[row] = why
+    for row in [row for row, error in enumerate(rows["error"][:]) if error]:
+        # The error may come from the cache; meanwhile, the file may have been replaced or a decoder installed.
+        embeds[row], error = _try_one(embed, dataset[row : row + 1][column][0], size)
+        if error:
+            unreadable[row] = error
     if len(unreadable) == len(dataset):
-        raise ValueError(f"None of {len(dataset)} items of {modality} can be read; the first: {unreadable[0]}")
+        raise ValueError(
+            f"Cannot read any of the {len(dataset)} items of {modality}. The first error: {unreadable[0]}"
+        )
     return torch.from_numpy(embeds), unreadable
 
 
 def embed_texts(
     model: ImageBindModel,
-    processor: ProcessorMixin,
+    processor: ImageBindProcessor,
     texts: Sequence[str],
     batch_size: int = 64,
     cached: bool = False,
 ) -> torch.Tensor:
-    """Embed texts; returns a `torch.Tensor` of shape `(len(texts), E)` on the CPU, in float32.
+    """Embed texts.
 
-    With `cached` they are kept on disk, as by [`embed_dataset_cached`].
+    Args:
+        model: The model, in evaluation mode.
+        processor: The processor of the model.
+        texts: The texts.
+        batch_size: Number of texts per forward pass.
+        cached: Whether to keep the embeddings on disk, as [`embed_dataset_cached`] does.
+
+    Returns:
+        `torch.Tensor` of shape `(num_texts, projection_dim)` on the CPU, in float32.
     """
-    # Those of like length together, so that little is padded.
+    # Batches of texts of similar length need little padding.
     order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
     dataset = Dataset.from_dict({"text": [texts[number] for number in order]})
     if cached:
         embeds, _ = embed_dataset_cached(model, processor, dataset, "text", batch_size)
     else:
-        embeds = embed_dataset(model, processor, dataset, "text", batch_size, progress=False)
+        embeds = embed_dataset(model, processor, dataset, "text", batch_size)
     return embeds[torch.tensor(order).argsort()]
 
 
-def _column(dataset: Dataset, modality: str) -> tuple[Dataset, str]:
-    """Choose the one column: media as they are stored, for the processor to decode, ready inputs as tensors."""
+def _select_column(model: ImageBindModel, dataset: Dataset, modality: str) -> tuple[Dataset, str]:
+    """Select the column to embed: media without decoding, preprocessed values as tensors."""
+    if modality not in model.inputs:
+        raise ValueError(f"The model has no tower for {modality!r}. {nearest_name(modality, model.inputs)}")
     column = modality if modality in dataset.column_names else model_argument(modality)
     if column not in dataset.column_names:
-        raise ValueError(f"The data set has no column {modality!r} or {column!r}: {dataset.column_names}.")
+        raise ValueError(f"Expected a column {modality!r} or {column!r}, but the columns are {dataset.column_names}.")
     if not len(dataset):
         raise ValueError("The data set is empty.")
     dataset = dataset.select_columns([column])
     feature = dataset.features[column]
     if isinstance(feature, (datasets.Audio, datasets.Image, datasets.Video)):
+        # The processor decodes them.
         dataset = dataset.cast_column(column, type(feature)(decode=False))
     return (dataset if column == modality else dataset.with_format("torch")), column
 
 
-def _files(dataset: Dataset, modality: str, column: str) -> list[str | None]:
-    """Return the files that items lie in, by their paths alone: no bytes are read. Empty where there are none."""
-    if modality == "text" or column != modality:
-        return []
-    # A format may still name the columns as they were.
-    dataset = dataset.with_format(None).flatten()
-    name = column if column in dataset.column_names else f"{column}.path"
-    feature = dataset.features.get(name)
-    return dataset[name][:] if isinstance(feature, Value) and feature.dtype in ("string", "large_string") else []
-
-
-def _stamp(file: str | None) -> tuple[int, int] | None:
-    """Return size and time of a file; `None` where there is none: what lies in bytes, behind an URL, or is missing."""
-    try:
-        status = os.stat(file or "")
-    # A path may be too long, or hold what no path does.
-    except (OSError, ValueError):
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-def _embedder(
-    model: ImageBindModel, processor: ProcessorMixin, modality: str, column: str, views: Sequence[Transforms]
+def _embedding_function(
+    model: ImageBindModel, processor: ImageBindProcessor, modality: str, column: str, views: Sequence[Transforms]
 ) -> Callable[[Any], torch.Tensor]:
-    """Return what embeds values of the column."""
+    """Return a function that embeds a batch of values of the column."""
     chains = [build_transforms(view) or nn.Identity() for view in views]
+    row = model.inputs[modality]
 
     @torch.inference_mode()
     def embed(values: Any) -> torch.Tensor:
         if column == modality:
-            inputs = processor(**{processor_argument(modality): list(values)}, return_tensors="pt")
+            inputs = processor.prepare(modality, list(values), return_tensors="pt")
         else:
             inputs = BatchFeature({column: values})
         if chains:
-            name, ndim = model.inputs[modality].model_argument, model.inputs[modality].ndim
-            # To the model, views are clips; an item may have some already.
-            clips = inputs[name].unsqueeze(1) if inputs[name].ndim == ndim else inputs[name]
-            made = [chain(clips) for chain in chains]
-            shapes = [tuple(getattr(view, "shape", ())) for view in made]
+            # The model averages over an axis of clips after the batch axis. Items may have this axis already.
+            clips = inputs[row.model_argument]
+            clips = clips.unsqueeze(1) if clips.ndim == row.ndim else clips
+            transformed = [chain(clips) for chain in chains]
+            shapes = [tuple(getattr(view, "shape", ())) for view in transformed]
             if set(shapes) != {tuple(clips.shape)}:
-                raise ValueError(f"Views of {modality} have the shapes {shapes}, expected {tuple(clips.shape)} each.")
-            inputs[name] = torch.cat(made, dim=1)
+                raise ValueError(
+                    f"Expected views of {modality} to keep the shape {tuple(clips.shape)}, but got {shapes}."
+                )
+            inputs[row.model_argument] = torch.cat(transformed, dim=1)
         output = model(**inputs.to(model.device, model.dtype))
         return output[f"{modality}_embeds"].float().cpu()
 
     return embed
 
 
-def _try(embed: Callable[[Any], torch.Tensor], value: Any, size: int) -> tuple[np.ndarray, str]:
+def _try_one(embed: Callable[[Any], torch.Tensor], value: Any, size: int) -> tuple[np.ndarray, str]:
+    """Embed one value. Return its embedding and no error, or NaN and the error."""
     try:
         return embed([value])[0].numpy(), ""
     except ValueError as error:
         return np.full(size, np.nan, np.float32), str(error)
-
-
-def _digest(model: ImageBindModel, modality: str) -> str:
-    """Hash the weights of a modality's tower and projection."""
-    tower = model.inputs[modality].tower
-    digest = hashlib.sha256(repr(model.config.tower_configs[tower].to_dict()).encode())
-    digest.update(f"{model.dtype} {model.config.normalize_clip_mean}".encode())
-    for name, tensor in model.state_dict().items():
-        if modality_of(name) == tower:
-            digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
