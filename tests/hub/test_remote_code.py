@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,8 @@ from transformers import AutoModel, AutoProcessor
 
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
-from imagebind_hf.hub.remote_code import save_with_code
+from imagebind_hf.hub.remote_code import flatten_modules, save_with_code
+from imagebind_hf.pipelines import TASKS
 
 ELSEWHERE = """
 import sys
@@ -112,3 +114,59 @@ def test_only_this_checkpoint_carries_code(folder, tmp_path):
     ImageBindProcessor.from_config(config).save_pretrained(tmp_path)
     assert not list(tmp_path.glob("*.py"))
     assert "auto_map" not in (tmp_path / "config.json").read_text()
+
+
+def test_configuration_files_name_the_classes(folder):
+    config, processor, tokenizer = (
+        json.loads((folder / f"{name}.json").read_text())
+        for name in ("config", "processor_config", "tokenizer_config")
+    )
+    assert config["custom_pipelines"].keys() == TASKS.keys()
+    maps = [config["auto_map"], processor["auto_map"], tokenizer["auto_map"]]
+    maps += [part["auto_map"] for part in processor.values() if isinstance(part, dict) and "auto_map" in part]
+    assert len(maps) == 3 + 6
+    references = [
+        name
+        for auto_map in maps
+        for value in auto_map.values()
+        for name in ([value] if isinstance(value, str) else value)
+    ]
+    references += [entry["impl"] for entry in config["custom_pipelines"].values()]
+    for reference in filter(None, references):
+        module, name = reference.split(".")
+        assert re.search(rf"^class {name}\b", (folder / f"{module}.py").read_text(), re.MULTILINE), reference
+    depth = processor["depth_image_processor"]["auto_map"]["AutoImageProcessor"]
+    assert depth == "image_processing_imagebind.ImageBindDepthImageProcessor"
+
+
+def test_imports_are_flat_and_complete(folder):
+    imports = [
+        line for file in folder.glob("*.py") for line in file.read_text().splitlines() if re.match(r"\s*from \.", line)
+    ]
+    assert len(imports) > 20
+    for line in imports:
+        (name,) = re.findall(r"from \.(\w+) import", line)
+        assert (folder / f"{name}.py").is_file(), line
+
+
+def test_two_modules_of_one_name(tmp_path, monkeypatch):
+    files = {
+        "one/same.py": "A = 1\n",
+        "two/same.py": "B = 2\n",
+        "two/user.py": "if True:\n    from ..one.same import (\n        A,\n    )\nfrom .same import B\n",
+        "one/user.py": "from .same import A\ndef f():\n    from ..two import user\n",
+        "one/fine.py": "def f():\n    from ..two.same import (\n        B,\n    )\n    return B\n",
+    }
+    for name, source in files.items():
+        path = tmp_path / "flatten_me" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (path.parent, path.parent.parent):
+            (folder / "__init__.py").touch()
+        path.write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    sources = flatten_modules("flatten_me.one.fine")
+    assert sources == {"fine": files["one/fine.py"].replace("..two.same", ".same"), "same": "B = 2\n"}
+    with pytest.raises(ValueError, match=r"one module of the name 'same', but got .*(one|two)\.same.* and"):
+        flatten_modules("flatten_me.two.user")
+    with pytest.raises(ValueError, match=r"a file of its own, but got 'flatten_me\.two'"):
+        flatten_modules("flatten_me.one.user")
