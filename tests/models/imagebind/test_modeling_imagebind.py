@@ -1,6 +1,10 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
+import copy
+import inspect
 import json
+import pickle
+import warnings
 
 import pytest
 import torch
@@ -9,6 +13,9 @@ from transformers import AutoModel
 import imagebind_hf
 from conftest import make_config, make_inputs
 from imagebind_hf import ImageBindConfig, ImageBindModel
+from imagebind_hf.models.imagebind import modalities
+from imagebind_hf.models.imagebind.modeling_imagebind_towers import TOWER_CLASSES
+from imagebind_hf.models.imagebind.modeling_outputs import ImageBindOutput, ImageBindProjectionOutput
 
 MODALITIES = ("text", "vision", "audio", "depth", "thermal", "imu")
 INPUTS = make_inputs()
@@ -86,24 +93,30 @@ def test_loss_is_the_sum_over_modalities(model):
 @pytest.mark.parametrize(
     "inputs, message",
     [
-        ({}, "Nothing to embed: give at least one of"),
-        ({"pixel_values": torch.zeros(2, 1, 32, 32)}, r"\(2, 1, 32, 32\), expected \(B, 3, H, W\)"),
-        ({"pixel_values": torch.zeros(32, 32)}, r"pixel_values has the shape \(32, 32\), expected 4 axes"),
+        ({}, "Expected at least one of .*, but got no input"),
+        (
+            {"pixel_values": torch.zeros(2, 1, 32, 32)},
+            r"pixel_values with the shape \(B, 3, H, W\), but got \(2, 1, 32, 32\)",
+        ),
+        (
+            {"pixel_values": torch.zeros(32, 32)},
+            r"pixel_values with 4 axes, or 5 with clips, but got the shape \(32, 32\)",
+        ),
         ({"pixel_values": torch.zeros(1, 3, 4, 4)}, "smaller than a patch of 8"),
-        ({"pixel_values": torch.zeros(0, 3, 32, 32)}, "pixel_values is empty"),
-        ({"pixel_values_videos": torch.zeros(1, 3, 3, 32, 32)}, r"expected \(B, 2, 3, H, W\)"),
-        ({"input_features": torch.zeros(2, 16, 44)}, r"expected \(B, 32, frames\)"),
-        ({"imu_values": torch.zeros(2, 6, 100)}, r"imu_values has the shape \(2, 6, 100\), expected \(B, 6, 200\)"),
-        ({"imu_values": torch.zeros(2, 3, 200)}, r"expected \(B, 6, 200\)"),
-        ({"input_ids": torch.ones(2, 78, dtype=torch.long)}, "78 tokens, at most 77 fit"),
-        ({"imu_values": torch.zeros(2, 6, 200), "return_loss": True}, "needs images or videos and another"),
+        ({"pixel_values": torch.zeros(0, 3, 32, 32)}, r"at least one item, but pixel_values has the shape \(0, 3"),
+        ({"pixel_values_videos": torch.zeros(1, 3, 3, 32, 32)}, r"with the shape \(B, 2, 3, H, W\)"),
+        ({"input_features": torch.zeros(2, 16, 44)}, r"with the shape \(B, 32, frames\)"),
+        ({"imu_values": torch.zeros(2, 6, 100)}, r"imu_values with the shape \(B, 6, 200\), but got \(2, 6, 100\)"),
+        ({"imu_values": torch.zeros(2, 3, 200)}, r"with the shape \(B, 6, 200\)"),
+        ({"input_ids": torch.ones(2, 78, dtype=torch.long)}, "at most 77 tokens, but got 78"),
+        ({"imu_values": torch.zeros(2, 6, 200), "return_loss": True}, "Expected images or videos and another"),
         (
             {"imu_values": torch.zeros(1, 6, 200), "pixel_values": torch.zeros(1, 3, 32, 32), "return_loss": True},
-            "at least 2 pairs in a batch, got 1",
+            "at least 2 pairs in a batch, .*, but got 1",
         ),
         (
             {"imu_values": torch.zeros(2, 6, 200), "pixel_values": torch.zeros(3, 3, 32, 32), "return_loss": True},
-            "3 images and 2 partners",
+            "as many images as items of the other modality, but got 3 and 2",
         ),
     ],
 )
@@ -114,11 +127,11 @@ def test_bad_input(model, inputs, message):
 
 def test_missing_tower_is_named():
     model = ImageBindModel(make_config(modalities=["vision", "text"]))
-    with pytest.raises(ValueError, match=r"No tower for audio: the model's modalities are \['text', 'vision'\]"):
+    with pytest.raises(ValueError, match=r"No tower for 'audio': the model has the towers \['text', 'vision'\]"):
         model(input_features=INPUTS["input_features"])
-    with pytest.raises(ValueError, match="No tower for imu"):
+    with pytest.raises(ValueError, match="No tower for 'imu'"):
         model.logit_scale("imu")
-    with pytest.raises(ValueError, match="No tower for depth"):
+    with pytest.raises(ValueError, match="No tower for 'depth'"):
         model.freeze(["depth"])
 
 
@@ -156,7 +169,7 @@ def test_load_some_modalities_and_save_them(model, tmp_path):
     assert again.config.modalities == ["text", "audio"]
     output = again(input_features=INPUTS["input_features"], input_ids=INPUTS["input_ids"])
     assert torch.equal(output.logits_per_audio, expected.logits_per_audio)
-    with pytest.raises(ValueError, match=r"Unknown modalities \['smell'\]"):
+    with pytest.raises(ValueError, match="Unknown modality 'smell'"):
         ImageBindModel.from_pretrained(tmp_path / "all", modalities=("text", "smell"))
 
 
@@ -245,7 +258,7 @@ def test_towers_on_two_devices(model):
     output = model(**{**INPUTS, **inputs}, return_loss=True)
     assert {name: value.shape for name, value in output.items()} == {n: v.shape for n, v in expected.items()}
     assert output.logits_per_audio.device == output.loss.device == torch.device("meta")
-    assert torch.equal(output.audio_embeds, expected.audio_embeds), "and stays where it was"
+    assert torch.equal(output.audio_embeds, expected.audio_embeds), "the device does not change"
 
 
 @pytest.mark.slow
@@ -297,24 +310,128 @@ def test_drop_path_is_unbiased():
     assert torch.equal(drop.eval()(torch.ones(3, 2, 2)), torch.ones(3, 2, 2))
 
 
+TOUCH = {
+    "model_type": "imagebind_depth_model",
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 32,
+    "patch_size": 8,
+}
+
+
+@pytest.fixture
+def touch_model() -> ImageBindModel:
+    torch.manual_seed(0)
+    return ImageBindModel(make_config(extra_modalities={"touch": TOUCH}, modalities=["text", "image", "touch"])).eval()
+
+
 @torch.no_grad()
-def test_extra_modality(tmp_path):
-    touch = {
-        "model_type": "imagebind_depth_model",
-        "hidden_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-    }
-    config = make_config(extra_modalities={"touch": {**touch, "image_size": 32, "patch_size": 8}})
+def test_extra_modality(touch_model, tmp_path):
+    config = touch_model.config
     assert ImageBindConfig.from_dict(config.to_dict()).extra_modalities["touch"].num_hidden_layers == 1
-    model = ImageBindModel(config).eval()
     inputs = {"touch_values": torch.randn(3, 1, 32, 32), "pixel_values": INPUTS["pixel_values"]}
-    output = model(**inputs, input_ids=INPUTS["input_ids"], return_loss=True)
+    output = touch_model(**inputs, input_ids=INPUTS["input_ids"], return_loss=True)
     assert output["touch_embeds"].shape == (3, 16) and output["logits_per_touch"].shape == (3, 3)
-    model.save_pretrained(tmp_path)
+    touch_model.save_pretrained(tmp_path)
     assert (tmp_path / "model-touch.safetensors").is_file()
     loaded = AutoModel.from_pretrained(tmp_path)
     assert torch.equal(loaded(**inputs)["touch_embeds"], output["touch_embeds"])
+    part = AutoModel.from_pretrained(tmp_path, modalities=["touch"])
+    assert list(part.inputs) == ["touch"]
+    assert torch.equal(part(touch_values=inputs["touch_values"])["touch_embeds"], output["touch_embeds"])
+
+
+@torch.no_grad()
+def test_features_of_an_extra_modality(touch_model, tmp_path):
+    values = torch.randn(3, 2, 1, 32, 32)
+    expected = touch_model(touch_values=values)["touch_embeds"]
+    touch_model.save_pretrained(tmp_path)
+    models = [touch_model, copy.deepcopy(touch_model), pickle.loads(pickle.dumps(touch_model))]
+    for model in [*models, AutoModel.from_pretrained(tmp_path)]:
+        output = model.get_touch_features(values)
+        torch.testing.assert_close(output.pooler_output, expected, atol=1e-6, rtol=0)
+        assert output.last_hidden_state.shape[:2] == (3, 2)
+        assert torch.equal(model.get_features("touch", values).pooler_output, output.pooler_output)
+        assert model.get_touch_features(values, return_dict=False)[1].shape == (3, 16)
+    projected = touch_model.get_touch_features(values[:, 0], normalize=False).pooler_output
+    assert (projected.norm(dim=-1) - 1).abs().min() > 1e-3
+    assert hasattr(touch_model, "get_touch_features") and not hasattr(touch_model, "get_smell_features")
+    copied = copy.deepcopy(touch_model)
+    copied.touch_projection.weight.zero_()
+    assert not copied.get_touch_features(values, normalize=False).pooler_output.any()
+    assert touch_model.get_touch_features(values, normalize=False).pooler_output.any(), "copies are independent"
+
+
+@pytest.mark.parametrize("name", modalities.MODALITIES)
+@torch.no_grad()
+def test_features_by_the_name_of_a_modality(model, name):
+    values = INPUTS[modalities.model_argument(name)]
+    expected = getattr(model, f"get_{name}_features")(values).pooler_output
+    assert torch.equal(model.get_features(name, values).pooler_output, expected)
+
+
+def test_features_of_unknown_modalities(model):
+    with pytest.raises(ValueError, match="No tower for 'audoi'.*Did you mean 'audio'?"):
+        model.get_features("audoi", INPUTS["input_features"])
+    with pytest.raises(ValueError, match="Unknown modality 'vision'. Choose from"):
+        model.get_features("vision", INPUTS["pixel_values"])
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_compiled_features_of_an_extra_modality(touch_model):
+    values = torch.randn(3, 1, 32, 32)
+    expected = touch_model.get_touch_features(values).pooler_output
+
+    def embed(values):
+        return touch_model.get_touch_features(values).pooler_output
+
+    torch.testing.assert_close(torch.compile(embed, fullgraph=True)(values), expected, atol=1e-5, rtol=1e-4)
+    compiled = torch.compile(touch_model, fullgraph=True)
+    torch.testing.assert_close(compiled(touch_values=values)["touch_embeds"], expected, atol=1e-5, rtol=1e-4)
+    assert compiled.get_touch_features(values).pooler_output.shape == (3, 16)
+
+
+def test_attention_implementation_by_name(touch_model):
+    def found():
+        return {name: tower._attn_implementation for name, tower in touch_model.config.tower_configs.items()}
+
+    touch_model.set_attn_implementation({"touch": "eager"})
+    assert found() == {"text": "sdpa", "vision": "sdpa", "touch": "eager"}
+    touch_model.set_attn_implementation({"image": "eager"})
+    assert found() == {"text": "sdpa", "vision": "eager", "touch": "eager"}
+    touch_model.set_attn_implementation({"": "eager", "vision_config": "sdpa", "touch_config": "sdpa"})
+    assert found() == {"text": "sdpa", "vision": "sdpa", "touch": "sdpa"}
+    touch_model.set_attn_implementation("eager")
+    assert found() == {"text": "eager", "vision": "eager", "touch": "eager"}
+    assert touch_model.touch_model.config is touch_model.config.tower_configs["touch"]
+
+
+def test_classes_follow_the_table_of_modalities(model):
+    rows = modalities.MODALITIES
+    arguments = [row.model_argument for row in rows.values()]
+    assert sorted(list(inspect.signature(ImageBindModel.forward).parameters)[1:8]) == sorted(arguments)
+    for output_class in (ImageBindOutput, ImageBindProjectionOutput):
+        fields = output_class.__dataclass_fields__
+        assert {name for name in fields if name.endswith("_embeds")} == {f"{name}_embeds" for name in rows}
+    assert set(model.input_modalities) == set(rows)
+    for tower in modalities.TOWERS:
+        own = [row for row in rows.values() if row.tower == tower]
+        tower_class = TOWER_CLASSES[getattr(model, f"{tower}_model").config.model_type]
+        projected = getattr(imagebind_hf, f"ImageBind{tower.capitalize()}ModelWithProjection")
+        for cls in (tower_class, projected):
+            assert cls.main_input_name == own[0].model_argument
+            assert cls.input_modalities == tuple(row.name for row in own)
+        assert tower_class.input_ndim == own[0].ndim and tower_class.base_model_prefix == f"{tower}_model"
+    assert model.inputs == rows
+
+
+@torch.no_grad()
+def test_no_warnings(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(**INPUTS)
 
 
 @pytest.mark.parametrize("chosen", ["eager", {"": "eager", "text_config": "sdpa", "touch": "eager"}])
@@ -323,7 +440,7 @@ def test_attention_implementation_reaches_extra_modalities(chosen, tmp_path):
     touch = {"model_type": "imagebind_imu_model", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = make_config(extra_modalities={"touch": {**touch, "num_samples": 200}}, modalities=["text", "touch"])
     model = ImageBindModel(config)
-    assert model.touch_model.config._attn_implementation == "sdpa", "by default as transformers has it"
+    assert model.touch_model.config._attn_implementation == "sdpa", "the default of transformers"
     model.save_pretrained(tmp_path)
     for model in (
         AutoModel.from_config(config, attn_implementation=chosen),
@@ -331,7 +448,7 @@ def test_attention_implementation_reaches_extra_modalities(chosen, tmp_path):
     ):
         found = {name: tower._attn_implementation for name, tower in model.config.tower_configs.items()}
         assert found == {"text": "eager" if chosen == "eager" else "sdpa", "touch": "eager"}
-        output = model._features("touch", INPUTS["imu_values"], output_attentions=True)
+        output = model.get_touch_features(INPUTS["imu_values"], output_attentions=True)
         assert [weights.shape[:2] for weights in output.attentions] == [(3, 2)]
 
 

@@ -1,9 +1,8 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Configurations: one class per kind of tower, and `ImageBindConfig` that binds them.
+"""Configurations: one class for each kind of tower, and `ImageBindConfig`, which contains a configuration per tower.
 
-A modality is data: a name, a tower configuration, a processor and a temperature. Every default below is that of the
-published checkpoint `imagebind_huge` (its constructor and state dict).
+All defaults are the values of the published checkpoint `imagebind_huge`, taken from its constructor and state dict.
 """
 
 from typing import Any
@@ -11,28 +10,31 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from .modalities import MODALITIES, TOWERS, tower_names
+from ...utils.names import nearest_name
+from .modalities import MODALITIES, TOWERS, check_extra_name, tower_name, tower_names
 
 
 @strict
 class ImageBindTowerConfig(PreTrainedConfig):
-    r"""What every tower has: a pre-norm transformer, and the temperature of its modality.
+    r"""Base configuration of all towers: a pre-norm transformer and the logit scale of its modality.
 
     Args:
         hidden_size (`int`): Width of the transformer.
         num_hidden_layers (`int`): Number of layers.
-        num_attention_heads (`int`): Number of attention heads; must divide `hidden_size`.
+        num_attention_heads (`int`): Number of attention heads. `hidden_size` must be a multiple of it.
         intermediate_size (`int`, *optional*, defaults to `4 * hidden_size`): Width of the MLPs.
-        hidden_act (`str`): Activation of the MLPs (`"gelu"` is the exact GELU of the published model).
-        layer_norm_eps (`float`): Epsilon of the transformer's and head's layer norms.
-        attention_dropout (`float`): Dropout of the attention weights.
-        drop_path_rate (`float`): Stochastic depth of the last layer; grows linearly from 0 at the first.
-        head_dropout (`float`): Dropout before the projection.
-        add_bias_kv (`bool`): Append one learned key and one learned value to every sequence in every layer.
-        logit_scale_init_value (`float`, *optional*): The modality's logit scale, 1/temperature; `None` stands for a
-            constant 1 that is not stored (the published vision tower).
-        learnable_logit_scale (`bool`): Whether the scale is trained.
-        max_logit_scale (`float`): Upper bound of the scale.
+        hidden_act (`str`): Activation function of the MLPs. `"gelu"` is the exact GELU, as in the original
+            implementation.
+        layer_norm_eps (`float`): Epsilon of the layer norms in the transformer and before the projection.
+        attention_dropout (`float`): Dropout probability of the attention weights.
+        drop_path_rate (`float`): Stochastic depth probability of the last layer. It grows linearly from 0 at
+            the first layer.
+        head_dropout (`float`): Dropout probability before the projection.
+        add_bias_kv (`bool`): Append one learned key and one learned value to each sequence in each layer.
+        logit_scale_init_value (`float`, *optional*): Logit scale (1 / temperature) of the modality. `None` means a
+            constant 1 that is not stored, as in the published vision tower.
+        learnable_logit_scale (`bool`): Whether the logit scale is a trainable parameter.
+        max_logit_scale (`float`): Upper bound of the logit scale.
     """
 
     hidden_size: int = 768
@@ -55,10 +57,10 @@ class ImageBindTowerConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     def validate_architecture(self) -> None:
-        """Check what no single field can tell.
+        """Validate combinations of fields.
 
         Raises:
-            ValueError: If the heads do not divide the width, or a rate is not in [0, 1).
+            ValueError: If `hidden_size` is not a multiple of the number of heads, or a probability is not in [0, 1).
         """
         if self.num_attention_heads < 1 or self.hidden_size % self.num_attention_heads:
             raise ValueError(
@@ -67,18 +69,18 @@ class ImageBindTowerConfig(PreTrainedConfig):
             )
         for name in ("attention_dropout", "drop_path_rate", "head_dropout"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{type(self).__name__}: {name} must lie in [0, 1), got {getattr(self, name)}.")
+                raise ValueError(f"{type(self).__name__}: {name} must be in [0, 1), but got {getattr(self, name)}.")
 
 
 @strict
 class ImageBindTextConfig(ImageBindTowerConfig):
-    r"""Text: causal transformer over CLIP's byte-pair tokens, read at the end-of-text token.
+    r"""Text tower: a causal transformer over CLIP's byte-pair tokens, pooled at the end-of-text token.
 
     Args:
         vocab_size (`int`): Size of the vocabulary.
-        max_position_embeddings (`int`): Longest sequence in tokens.
-        bos_token_id, eos_token_id, pad_token_id (`int`): Special tokens. The end token must be the largest id: the
-            tower reads the hidden state at the first occurrence of the largest id, as CLIP does.
+        max_position_embeddings (`int`): Maximum sequence length in tokens.
+        bos_token_id, eos_token_id, pad_token_id (`int`): Special tokens. The end token must have the largest id,
+            because the tower pools at the first occurrence of the largest id, as CLIP does.
     """
 
     model_type = "imagebind_text_model"
@@ -96,31 +98,31 @@ class ImageBindTextConfig(ImageBindTowerConfig):
     learnable_logit_scale: bool = True
 
     def validate_architecture(self) -> None:
-        """Check what no single field can tell.
+        """Validate combinations of fields.
 
         Raises:
-            ValueError: If `add_bias_kv` is set: a causal mask has no place for the extra key.
+            ValueError: If `add_bias_kv` is set, because a causal mask has no column for the additional key.
         """
         super().validate_architecture()
         if self.add_bias_kv:
             raise ValueError(
-                "ImageBindTextConfig: add_bias_kv does not go with the causal attention of the text tower."
+                "ImageBindTextConfig: expected add_bias_kv=False, because the text tower uses causal attention."
             )
 
 
 @strict
 class ImageBindPatchTowerConfig(ImageBindTowerConfig):
-    r"""A tower over the patches of a plane: an image, a depth or heat map, a spectrogram.
+    r"""A tower over patches of a two-dimensional input: an image, a depth map, a thermal image or a spectrogram.
 
     Args:
-        image_size (`int`, where the plane is a picture): Its height and width in pixels. Other sizes work: positions
-            are interpolated.
-        num_channels (`int`): Input channels.
-        patch_size (`int`): Side of a patch.
-        patch_stride (`int`, *optional*, defaults to `patch_size`): Step from patch to patch.
-        stem_layer_norm (`bool`): Layer norm on the patches.
-        stem_layer_norm_eps (`float`): Its epsilon.
-        pre_layer_norm (`bool`): Layer norm between the embeddings and the transformer.
+        image_size (`int`): Height and width of the input in pixels (not for audio). Inputs of other sizes work: the
+            position embeddings are interpolated.
+        num_channels (`int`): Number of input channels.
+        patch_size (`int`): Height and width of a patch.
+        patch_stride (`int`, *optional*, defaults to `patch_size`): Stride between patches.
+        stem_layer_norm (`bool`): Whether to apply a layer norm to the patch embeddings.
+        stem_layer_norm_eps (`float`): Epsilon of that layer norm.
+        pre_layer_norm (`bool`): Whether to apply a layer norm between the embeddings and the transformer.
     """
 
     num_channels: int = 1
@@ -137,25 +139,25 @@ class ImageBindPatchTowerConfig(ImageBindTowerConfig):
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """Height and width of the plane."""
+        """Height and width of the input."""
         return self.image_size, self.image_size
 
     @property
     def kernel_size(self) -> tuple[int, ...]:
-        """Size of the patches' convolution, over (height, width) or (time, height, width)."""
+        """Kernel size of the patch convolution over (height, width) or (time, height, width)."""
         return self.patch_size, self.patch_size
 
     @property
     def grid_size(self) -> tuple[int, int]:
-        """Rows and columns of patches."""
+        """Number of rows and columns of patches."""
         height, width = ((side - self.patch_size) // self.patch_stride + 1 for side in self.input_size)
         return height, width
 
     def validate_architecture(self) -> None:
-        """Check what no single field can tell.
+        """Validate combinations of fields.
 
         Raises:
-            ValueError: If not even one patch fits into the input.
+            ValueError: If the input is smaller than a patch.
         """
         super().validate_architecture()
         if min(self.input_size) < self.patch_size or self.patch_size < 1 or self.patch_stride < 1:
@@ -167,10 +169,10 @@ class ImageBindPatchTowerConfig(ImageBindTowerConfig):
 
 @strict
 class ImageBindVisionConfig(ImageBindPatchTowerConfig):
-    r"""Images and video clips: OpenCLIP's ViT-H/14 with patches that span the frames of a clip.
+    r"""Image and video tower: OpenCLIP's ViT-H/14 with patches that span the frames of a clip.
 
     Args:
-        num_frames (`int`): Frames of a video clip. A still image stands for a clip of equal frames.
+        num_frames (`int`): Number of frames in a video clip. A still image is treated as a clip of identical frames.
     """
 
     model_type = "imagebind_vision_model"
@@ -188,17 +190,17 @@ class ImageBindVisionConfig(ImageBindPatchTowerConfig):
 
     @property
     def kernel_size(self) -> tuple[int, ...]:
-        """Size of the patches' convolution over (time, height, width)."""
+        """Kernel size of the patch convolution over (time, height, width)."""
         return self.num_frames, self.patch_size, self.patch_size
 
 
 @strict
 class ImageBindAudioConfig(ImageBindPatchTowerConfig):
-    r"""Audio: overlapping patches of a log-mel spectrogram.
+    r"""Audio tower: overlapping patches of a log-mel spectrogram.
 
     Args:
-        num_mel_bins (`int`): Height of the spectrogram.
-        num_frames (`int`): Its width: spectrogram frames of one clip.
+        num_mel_bins (`int`): Number of mel bins, the height of the spectrogram.
+        num_frames (`int`): Number of spectrogram frames of a clip, the width of the spectrogram.
     """
 
     model_type = "imagebind_audio_model"
@@ -219,7 +221,7 @@ class ImageBindAudioConfig(ImageBindPatchTowerConfig):
 
 @strict
 class ImageBindDepthConfig(ImageBindPatchTowerConfig):
-    r"""Depth: patches of a disparity map."""
+    r"""Depth tower: patches of a disparity map."""
 
     model_type = "imagebind_depth_model"
     base_config_key = "depth_config"
@@ -233,7 +235,7 @@ class ImageBindDepthConfig(ImageBindPatchTowerConfig):
 
 @strict
 class ImageBindThermalConfig(ImageBindPatchTowerConfig):
-    r"""Thermal: patches of an infrared picture."""
+    r"""Thermal tower: patches of a thermal image."""
 
     model_type = "imagebind_thermal_model"
     base_config_key = "thermal_config"
@@ -245,13 +247,13 @@ class ImageBindThermalConfig(ImageBindPatchTowerConfig):
 
 @strict
 class ImageBindImuConfig(ImageBindTowerConfig):
-    r"""IMU: windows of a multi-channel signal over time.
+    r"""IMU tower: windows of a multi-channel signal over time.
 
     Args:
-        num_channels (`int`): Channels of the signal (accelerometer x, y, z, then gyroscope x, y, z).
+        num_channels (`int`): Number of channels: accelerometer x, y, z, then gyroscope x, y, z.
         num_samples (`int`): Length of the signal in samples.
-        window_size (`int`): Samples in a window; windows do not overlap.
-        stem_layer_norm_eps (`float`): Epsilon of the layer norm on the windows.
+        window_size (`int`): Number of samples in a window. Windows do not overlap.
+        stem_layer_norm_eps (`float`): Epsilon of the layer norm on the window embeddings.
     """
 
     model_type = "imagebind_imu_model"
@@ -270,10 +272,10 @@ class ImageBindImuConfig(ImageBindTowerConfig):
     logit_scale_init_value: float | int | None = 5.0
 
     def validate_architecture(self) -> None:
-        """Check what no single field can tell.
+        """Validate combinations of fields.
 
         Raises:
-            ValueError: If the windows do not divide the signal.
+            ValueError: If `num_samples` is not a multiple of `window_size`.
         """
         super().validate_architecture()
         if self.window_size < 1 or self.num_samples % self.window_size:
@@ -283,41 +285,44 @@ class ImageBindImuConfig(ImageBindTowerConfig):
             )
 
 
-_CLASSES = (
-    ImageBindTextConfig,
-    ImageBindVisionConfig,
-    ImageBindAudioConfig,
-    ImageBindDepthConfig,
-    ImageBindThermalConfig,
-    ImageBindImuConfig,
-)
-TOWER_CONFIGS: dict[str, type[ImageBindTowerConfig]] = dict(zip(TOWERS, _CLASSES, strict=True))
+TOWER_CONFIGS: dict[str, type[ImageBindTowerConfig]] = {
+    config_class.base_config_key.removesuffix("_config"): config_class
+    for config_class in (
+        ImageBindTextConfig,
+        ImageBindVisionConfig,
+        ImageBindAudioConfig,
+        ImageBindDepthConfig,
+        ImageBindThermalConfig,
+        ImageBindImuConfig,
+    )
+}
 
 
 @strict
 class ImageBindConfig(PreTrainedConfig):
-    r"""Configuration of [`ImageBindModel`]: a tower for each modality and the space they share.
+    r"""Configuration of [`ImageBindModel`]: one tower per modality, and the shared embedding space.
 
     Args:
         text_config, vision_config, audio_config, depth_config, thermal_config, imu_config (`dict` or config):
-            The towers; a missing one has the published shape.
-        modalities (`list[str]`, *optional*, defaults to all, extra ones included): Which towers exist.
-        extra_modalities (`dict[str, dict or config]`, *optional*): Further modalities by name. Each is a tower
-            configuration of any of the six kinds (as a dict: with its `model_type`); its input is called
-            `<name>_values`, its embedding `<name>_embeds`.
+            Configurations of the towers. The default is the architecture of the published checkpoint.
+        modalities (`list[str]`, *optional*): Names of the towers that the model has. `"image"` and `"video"` mean
+            `"vision"`. Defaults to all towers, including those of extra modalities.
+        extra_modalities (`dict[str, dict or config]`, *optional*): Additional modalities by name. Each value is a
+            tower configuration of any of the six kinds (as a `dict`: with its `model_type`). The input of an extra
+            modality is called `<name>_values`, its embedding `<name>_embeds`.
         projection_dim (`int`): Dimension of the embedding space.
-        normalize_clip_mean (`bool`): Bring the mean over clips or views back to unit length. The published model
-            does not, so the mean's norm is at most 1.
+        normalize_clip_mean (`bool`): Whether to normalize the mean embedding over clips or views to unit length. The
+            original implementation does not, so that the norm of the mean is at most 1.
 
     Example:
         >>> from imagebind_hf import ImageBindConfig
-        >>> config = ImageBindConfig(audio_config={"num_hidden_layers": 6}, modalities=["vision", "audio"])
+        >>> config = ImageBindConfig(audio_config={"num_hidden_layers": 6}, modalities=["image", "audio"])
         >>> config.audio_config.num_hidden_layers, list(config.tower_configs)
         (6, ['vision', 'audio'])
     """
 
     model_type = "imagebind"
-    # transformers >= 5.23 builds the sub-configurations from `sub_configs_defaults`; before, from `sub_configs`.
+    # transformers >= 5.23 builds the sub-configurations from `sub_configs_defaults`, older ones from `sub_configs`.
     sub_configs_defaults = {f"{name}_config": config_class for name, config_class in TOWER_CONFIGS.items()}
     sub_configs = sub_configs_defaults
 
@@ -337,7 +342,9 @@ class ImageBindConfig(PreTrainedConfig):
             value = getattr(self, f"{name}_config")
             if not isinstance(value, PreTrainedConfig):
                 setattr(self, f"{name}_config", config_class(**(value or {})))
-        self.extra_modalities = {name: _tower(name, value) for name, value in (self.extra_modalities or {}).items()}
+        self.extra_modalities = {
+            name: _tower_config(name, value) for name, value in (self.extra_modalities or {}).items()
+        }
         if self.modalities is None:
             self.modalities = [*TOWERS, *self.extra_modalities]
         self.modalities = tower_names(self.modalities)
@@ -345,56 +352,72 @@ class ImageBindConfig(PreTrainedConfig):
 
     @PreTrainedConfig._attn_implementation.setter
     def _attn_implementation(self, value: str | dict | None) -> None:
-        """Hand it on to extra modalities too: the base class knows `sub_configs` only."""
+        """Set the attention implementation of all towers.
+
+        A `dict` may use the names of modalities, towers or sub-configurations as keys. The base class only knows the
+        latter, and does not reach extra modalities.
+        """
+        value = self.attention_by_config(value)
         PreTrainedConfig._attn_implementation.fset(self, value)
         for name, config in self.extra_modalities.items():
-            wanted = value.get(name) if isinstance(value, dict) else value
-            if wanted is not None:
-                config._attn_implementation = wanted
+            chosen = value.get(f"{name}_config") if isinstance(value, dict) else value
+            if chosen is not None:
+                config._attn_implementation = chosen
+
+    @staticmethod
+    def attention_by_config(value: str | dict | None) -> str | dict | None:
+        """Replace names of modalities and towers among the keys of a `dict` by `<tower>_config`."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            key if not key or key.endswith("_config") else f"{tower_name(key)}_config": chosen
+            for key, chosen in value.items()
+        }
 
     @property
     def tower_configs(self) -> dict[str, ImageBindTowerConfig]:
-        """Configuration of every tower that exists, by modality.
+        """Configurations of the towers that the model has, by tower.
 
         Raises:
-            ValueError: If `modalities` names something that is not a modality.
+            ValueError: If `modalities` contains an unknown name.
         """
         towers = {name: getattr(self, f"{name}_config") for name in TOWERS} | self.extra_modalities
-        unknown = [name for name in self.modalities if name not in towers]
-        if unknown:
-            raise ValueError(f"Unknown modalities {unknown}: choose from {list(towers)}.")
+        for name in self.modalities:
+            if name not in towers:
+                raise ValueError(f"Unknown modality {name!r}. {nearest_name(name, {**towers, **MODALITIES})}")
         return {name: config for name, config in towers.items() if name in self.modalities}
 
     def validate_architecture(self) -> None:
-        """Check what no single field can tell.
+        """Validate combinations of fields.
 
         Raises:
-            ValueError: If there is no tower, an unknown one, or an extra modality has the name of one of the six.
+            ValueError: If there is no tower, if a name is unknown, or if an extra modality has a reserved name.
         """
+        for name in self.extra_modalities:
+            check_extra_name(name)
         if not self.tower_configs:
-            raise ValueError(f"ImageBindConfig: modalities is empty; choose from {list(TOWERS)}.")
-        taken = [name for name in self.extra_modalities if name in {*TOWERS, *MODALITIES}]
-        if taken:
-            raise ValueError(f"ImageBindConfig: extra_modalities may not redefine {taken}.")
+            raise ValueError(f"ImageBindConfig: expected modalities from {list(TOWERS)}, but got an empty list.")
 
     def to_dict(self) -> dict[str, Any]:
-        """Serialise to a dict of plain values."""
+        """Serialize to a dictionary of plain values."""
         output = super().to_dict()
         output["modalities"] = list(self.modalities)
         output["extra_modalities"] = {name: config.to_dict() for name, config in self.extra_modalities.items()}
         return output
 
 
-def _tower(name: str, value: dict | PreTrainedConfig) -> PreTrainedConfig:
-    """Make a tower configuration from its dict, by its `model_type`."""
+def _tower_config(name: str, value: dict | PreTrainedConfig) -> PreTrainedConfig:
+    """Create the tower configuration of an extra modality; the `model_type` of a dictionary selects its class."""
     if isinstance(value, PreTrainedConfig):
         return value
-    kinds = {config_class.model_type: config_class for config_class in TOWER_CONFIGS.values()}
+    classes = {config_class.model_type: config_class for config_class in TOWER_CONFIGS.values()}
     values = dict(value)
     model_type = values.pop("model_type", None)
-    if model_type not in kinds:
-        raise ValueError(f"extra_modalities[{name!r}]: model_type is {model_type!r}, expected one of {list(kinds)}.")
-    return kinds[model_type](**values)
+    if model_type not in classes:
+        raise ValueError(
+            f"extra_modalities[{name!r}]: expected `model_type` to be one of {list(classes)}, but got {model_type!r}."
+        )
+    return classes[model_type](**values)
 
 
 __all__ = [

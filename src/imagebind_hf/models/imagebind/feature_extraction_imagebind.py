@@ -26,7 +26,8 @@ STANDARD_GRAVITY = 9.80665  # m/s², by definition
 def _to_float(item: Any, name: str) -> torch.Tensor:
     """Return an array as a float tensor; integers of 8, 16 and 32 bits are scaled to [-1, 1) by their type."""
     try:
-        values = item.detach().cpu() if isinstance(item, torch.Tensor) else torch.as_tensor(np.asarray(item))
+        # `torch.tensor` copies: `torch.as_tensor` warns about NumPy arrays that are read-only.
+        values = item.detach().cpu() if isinstance(item, torch.Tensor) else torch.tensor(np.asarray(item))
     except (TypeError, ValueError) as error:
         raise ValueError(f"Expected {name} as numbers, got {describe(item)}.") from error
     if values.is_complex() or values.dtype == torch.bool:
@@ -377,7 +378,7 @@ def _channels_first(item: Any, channels: int) -> torch.Tensor:
     """Return a signal as float32 of shape `(channels, T)`, T at least 1."""
     values = item.detach().cpu() if isinstance(item, torch.Tensor) else item
     try:
-        values = torch.as_tensor(np.asarray(values, dtype=np.float32))
+        values = torch.tensor(np.asarray(values, dtype=np.float32))
     except (TypeError, ValueError) as error:
         raise ValueError(f"Expected a signal as numbers, got {describe(item)}.") from error
     if values.ndim == 2 and values.shape[0] != channels and values.shape[1] == channels:

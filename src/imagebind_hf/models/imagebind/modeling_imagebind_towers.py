@@ -1,8 +1,8 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The towers: one pre-norm transformer for all, and three stems that turn inputs into tokens.
+"""The towers: one pre-norm transformer architecture, and three stems that convert inputs to tokens.
 
-Shape letters: B batch, T tokens, D width of a tower.
+Shape letters: B batch size, T tokens, D hidden size of a tower.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def eager_attention_forward(
     dropout: float = 0.0,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Plain attention, the reference of the other back ends. All of shape `(B, heads, T, head_dim)`."""
+    """Compute attention without a fused kernel. All tensors have the shape `(B, heads, T, head_dim)`."""
     weights = torch.matmul(query, key.transpose(-1, -2)) * scaling
     if attention_mask is not None:
         weights = weights + attention_mask
@@ -54,15 +54,15 @@ def eager_attention_forward(
 
 
 class ImageBindAttention(nn.Module):
-    """Multi-head self-attention, with one learned key and value appended where the config says `add_bias_kv`."""
+    """Multi-head self-attention. With `config.add_bias_kv`, one learned key and one learned value are appended."""
 
     def __init__(self, config: ImageBindTowerConfig, is_causal: bool):
         super().__init__()
         self.config = config
         self.head_dim = config.hidden_size // config.num_attention_heads
         self.scaling = self.head_dim**-0.5
-        # Read by the attention back ends. Without it sdpa would assume causal attention and cut the keys to the length
-        # of the queries, which drops the appended one.
+        # The attention back ends read this attribute. Without it, sdpa assumes causal attention and truncates the keys
+        # to the number of queries, which drops the appended key.
         self.is_causal = is_causal
         self.q_proj = nn.Linear(config.hidden_size, config.hidden_size)
         self.k_proj = nn.Linear(config.hidden_size, config.hidden_size)
@@ -78,7 +78,7 @@ class ImageBindAttention(nn.Module):
         num_queries: int | None = None,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Attend to `(B, T, D)` from its first `num_queries` tokens, by default from all."""
+        """Attend from the first `num_queries` tokens (default: all) to all tokens of `(B, T, D)`."""
         batch_size, _, width = hidden_states.shape
         query = self.q_proj(hidden_states[:, :num_queries])
         key, value = self.k_proj(hidden_states), self.v_proj(hidden_states)
@@ -106,7 +106,7 @@ class ImageBindAttention(nn.Module):
 
 
 class ImageBindMLP(nn.Module):
-    """Two linear layers around an activation."""
+    """Feed-forward network: two linear layers with an activation in between."""
 
     def __init__(self, config: ImageBindTowerConfig):
         super().__init__()
@@ -119,7 +119,7 @@ class ImageBindMLP(nn.Module):
 
 
 class ImageBindDropPath(nn.Module):
-    """Stochastic depth: in training, leave a residual branch out for a whole item with the given probability."""
+    """Stochastic depth: during training, drop a residual branch for a whole item with the given probability."""
 
     def __init__(self, rate: float):
         super().__init__()
@@ -153,14 +153,14 @@ class ImageBindLayer(GradientCheckpointingLayer):
         num_queries: int | None = None,
         **kwargs: Any,
     ) -> torch.Tensor:
-        """Transform `(B, T, D)`; return its first `num_queries` tokens, by default all."""
+        """Transform `(B, T, D)` and return the first `num_queries` tokens (default: all)."""
         attention, _ = self.self_attn(self.layer_norm1(hidden_states), attention_mask, num_queries, **kwargs)
         hidden_states = hidden_states[:, :num_queries] + self.drop_path(attention)
         return hidden_states + self.drop_path(self.mlp(self.layer_norm2(hidden_states)))
 
 
 class ImageBindEncoder(nn.Module):
-    """The transformer that all towers share in form. Drop path grows linearly with depth, as published."""
+    """The transformer of a tower. Stochastic depth grows linearly with depth, as in the original implementation."""
 
     def __init__(self, config: ImageBindTowerConfig, is_causal: bool):
         super().__init__()
@@ -178,14 +178,14 @@ class ImageBindEncoder(nn.Module):
         num_queries: int | None = None,
         **kwargs: Any,
     ) -> torch.Tensor:
-        """Transform `(B, T, D)`; the last layer makes its first `num_queries` tokens only, by default all."""
+        """Transform `(B, T, D)`. The last layer computes only the first `num_queries` tokens (default: all)."""
         for layer in self.layers[:-1]:
             hidden_states = layer(hidden_states, attention_mask, **kwargs)
         return self.layers[-1](hidden_states, attention_mask, num_queries=num_queries, **kwargs)
 
 
 class ImageBindTextEmbeddings(nn.Module):
-    """Stem of text: tokens and positions."""
+    """Stem of the text tower: token and position embeddings."""
 
     def __init__(self, config: ImageBindTextConfig):
         super().__init__()
@@ -195,15 +195,17 @@ class ImageBindTextEmbeddings(nn.Module):
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
         length, longest = input_ids.shape[1], self.position_embedding.shape[1]
         if length > longest:
-            raise ValueError(f"input_ids has {length} tokens, at most {longest} fit: tokenize with truncation=True.")
+            raise ValueError(
+                f"Expected input_ids with at most {longest} tokens, but got {length}. Tokenize with truncation=True."
+            )
         return self.token_embedding(input_ids) + self.position_embedding[:, :length]
 
 
 class ImageBindPatchEmbeddings(nn.Module):
-    """Stem of everything plane: patches by a strided convolution, a class token, learned positions.
+    """Stem for two-dimensional inputs: patches by a strided convolution, a class token, learned positions.
 
-    Where a patch spans the frames of a clip (the vision tower), a still image stands for that many equal frames: one
-    2-D convolution with the weights summed over time is the same thing.
+    In the vision tower, a patch spans all frames of a clip, and a still image is treated as a clip of identical
+    frames. A 2-D convolution with the weights summed over time gives the same result.
     """
 
     def __init__(self, config: ImageBindPatchTowerConfig):
@@ -220,9 +222,9 @@ class ImageBindPatchEmbeddings(nn.Module):
         self.position_embedding = nn.Parameter(torch.empty(1, num_positions, config.hidden_size))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Embed planes of shape `(B, channels, H, W)` or clips of shape `(B, frames, channels, H, W)`."""
+        """Embed images of shape `(B, channels, H, W)` or clips of shape `(B, frames, channels, H, W)`."""
         if min(values.shape[-2:]) < self.patch_size:
-            raise ValueError(f"The input is {tuple(values.shape)}, smaller than a patch of {self.patch_size}.")
+            raise ValueError(f"The input of shape {tuple(values.shape)} is smaller than a patch of {self.patch_size}.")
         weight = self.projection.weight
         if values.ndim == 5:
             values, weight = values.transpose(1, 2).flatten(1, 2), weight.flatten(1, 2)
@@ -231,22 +233,22 @@ class ImageBindPatchEmbeddings(nn.Module):
         patches = nn.functional.conv2d(values.to(weight.dtype), weight, stride=self.stride)
         positions = self._positions(tuple(patches.shape[-2:]))
         patches = self.layer_norm(patches.flatten(2).transpose(1, 2))
-        # Not `len`, here and elsewhere: it would fix the batch size of an exported or compiled model.
+        # `len` would make the batch size of an exported or compiled model static.
         return torch.cat([self.class_embedding.expand(patches.shape[0], -1, -1), patches], dim=1) + positions
 
     def _positions(self, grid_size: tuple[int, int]) -> torch.Tensor:
-        """Positions of a grid of another size than the trained one are interpolated bicubically, as published."""
+        """Return the positions, interpolated bicubically to other grid sizes, as in the original implementation."""
         if grid_size == self.grid_size:
             return self.position_embedding
         first, rest = self.position_embedding[:, :1], self.position_embedding[:, 1:]
         rest = rest.unflatten(1, self.grid_size).permute(0, 3, 1, 2)
-        # In float32: the bicubic kernel loses too much in half precision.
+        # The bicubic kernel is too inaccurate in half precision.
         rest = nn.functional.interpolate(rest.float(), size=grid_size, mode="bicubic").to(first.dtype)
         return torch.cat([first, rest.flatten(2).transpose(1, 2)], dim=1)
 
 
 class ImageBindWindowEmbeddings(nn.Module):
-    """Stem of signals over time: windows by a linear layer, a class token, learned positions."""
+    """Stem for signals over time: windows by a linear layer, a class token, learned positions."""
 
     def __init__(self, config: ImageBindImuConfig):
         super().__init__()
@@ -258,7 +260,10 @@ class ImageBindWindowEmbeddings(nn.Module):
         self.position_embedding = nn.Parameter(torch.empty(1, num_positions, config.hidden_size))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Embed signals of shape `(B, channels, samples)`. A window is flattened channel by channel, as published."""
+        """Embed signals of shape `(B, channels, samples)`.
+
+        A window is flattened channel by channel, as in the original implementation.
+        """
         windows = values.to(self.projection.weight.dtype).unflatten(2, (-1, self.window_size))
         windows = self.layer_norm(self.projection(windows.transpose(1, 2).flatten(2)))
         tokens = torch.cat([self.class_embedding.expand(windows.shape[0], -1, -1), windows], dim=1)
@@ -266,13 +271,13 @@ class ImageBindWindowEmbeddings(nn.Module):
 
 
 class ImageBindPreTrainedModel(PreTrainedModel):
-    """What all models here share: back ends, initialisation, recorded outputs."""
+    """Base class of all models: attention back ends, weight initialization, recorded outputs."""
 
     config: ImageBindConfig
     base_model_prefix = "imagebind"
     input_modalities = ("image", "video", "audio", "text", "depth", "thermal", "imu")
     supports_gradient_checkpointing = True
-    # The Trainer would otherwise count label tokens to scale the loss; there are none.
+    # Otherwise the Trainer scales the loss by the number of label tokens, which do not exist here.
     accepts_loss_kwargs = False
     _no_split_modules = [
         "ImageBindLayer",
@@ -289,10 +294,10 @@ class ImageBindPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """OpenCLIP's scheme for embeddings, Xavier for linear layers, as the published model is initialised.
+        """Initialize embeddings as OpenCLIP does and linear layers with Xavier, as in the original implementation.
 
-        The packed (3D, D) projection of `nn.MultiheadAttention` has a Xavier bound of sqrt(6 / 4D); the three separate
-        ones here reach it with a gain of sqrt(1/2).
+        The packed (3D, D) projection of `nn.MultiheadAttention` has a Xavier bound of sqrt(6 / 4D). A gain of
+        sqrt(1/2) gives the three separate projections the same bound.
         """
         if isinstance(module, ImageBindAttention):
             if module.bias_k is not None:
@@ -318,7 +323,7 @@ class ImageBindPreTrainedModel(PreTrainedModel):
 
 
 class ImageBindTower(ImageBindPreTrainedModel):
-    """A tower without its projection: stem, transformer, pooling. Subclasses name their input and stem."""
+    """Base class of the towers, without projection: stem, transformer, pooling."""
 
     embeddings_class: ClassVar[type[nn.Module]] = ImageBindPatchEmbeddings
     is_causal: ClassVar[bool] = False
@@ -335,36 +340,37 @@ class ImageBindTower(ImageBindPreTrainedModel):
         self.encoder = ImageBindEncoder(config, self.is_causal)
         self.post_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.head_dropout)
-        # A checkpoint of the whole model holds more than this tower; what else it holds is no surprise.
+        # A checkpoint of the whole model also has the weights of other towers: do not report them as unexpected.
         self._keys_to_ignore_on_load_unexpected = [
             rf"^(?!{self.base_model_prefix}\.)\w+_(model\.|projection\.|logit_scale$)"
         ]
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
-        """Return the layer that the input enters."""
+        """Return the first layer of the stem."""
         return getattr(self.embeddings, self._input_embed_layer)
 
     def _check(self, values: torch.Tensor, *shape: int | str) -> None:
-        """Raise a ValueError unless `values` has the shape (B, *shape), in which strings stand for any size."""
+        """Raise a ValueError unless `values` has the shape (B, *shape). A string in `shape` means any size."""
         sizes = zip(shape, values.shape[1:], strict=False)
         if values.ndim != len(shape) + 1 or any(isinstance(want, int) and want != size for want, size in sizes):
             expected = ", ".join(map(str, ("B", *shape)))
-            raise ValueError(f"{self.main_input_name} has the shape {tuple(values.shape)}, expected ({expected}).")
+            raise ValueError(
+                f"Expected {self.main_input_name} with the shape ({expected}), but got {tuple(values.shape)}."
+            )
 
     def _encode(
         self, values: torch.Tensor, position: torch.Tensor | int = 0, pooled_only: bool = False, **kwargs: Any
     ) -> BaseModelOutputWithPooling:
-        """Run stem and transformer, and pool at `position`: the class token, or for text one position per item.
+        """Run stem and transformer, and pool at `position`: the class token (0), or one position per item.
 
-        With `pooled_only` there is no `last_hidden_state`, and the last layer makes the class token alone.
+        With `pooled_only`, `last_hidden_state` is `None`, and the last layer computes only the class token.
         """
         hidden_states = self.pre_layernorm(self.embeddings(values))
         attention_mask = None
         if self.is_causal:
-            attention_mask = create_causal_mask(
-                config=self.config, inputs_embeds=hidden_states, attention_mask=None, past_key_values=None
-            )
+            # Positional arguments: the fourth one, the cache, has different names in different transformers releases.
+            attention_mask = create_causal_mask(self.config, hidden_states, None, None)
         num_queries = 1 if pooled_only and not isinstance(position, torch.Tensor) else None
         hidden_states = self.encoder(hidden_states, attention_mask, num_queries, **kwargs)
         if isinstance(position, torch.Tensor):
@@ -378,7 +384,7 @@ class ImageBindTower(ImageBindPreTrainedModel):
 
 
 class ImageBindTextModel(ImageBindTower):
-    """The text tower, without its projection."""
+    """The text tower without its projection."""
 
     config: ImageBindTextConfig
     base_model_prefix = "text_model"
@@ -397,16 +403,16 @@ class ImageBindTextModel(ImageBindTower):
         """Encode tokens.
 
         Args:
-            input_ids (`torch.Tensor` of shape `(B, T)`): Token ids, T at most `config.max_position_embeddings`.
-            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Not needed: attention is causal and the
-                result is read at the end token, so what comes after it (padding) never matters. Pad on the right.
+            input_ids (`torch.Tensor` of shape `(B, T)`): Token ids, with T at most `config.max_position_embeddings`.
+            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Ignored. Attention is causal and the output
+                is pooled at the end token, so padding on the right has no effect.
         """
         self._check(input_ids, "T")
         return self._encode(input_ids, position=input_ids.to(torch.int).argmax(dim=-1), **kwargs)
 
 
 class ImageBindVisionModel(ImageBindTower):
-    """The image and video tower, without its projection."""
+    """The image and video tower without its projection."""
 
     config: ImageBindVisionConfig
     base_model_prefix = "vision_model"
@@ -424,7 +430,7 @@ class ImageBindVisionModel(ImageBindTower):
 
 
 class ImageBindAudioModel(ImageBindTower):
-    """The audio tower, without its projection."""
+    """The audio tower without its projection."""
 
     config: ImageBindAudioConfig
     base_model_prefix = "audio_model"
@@ -443,7 +449,7 @@ class ImageBindAudioModel(ImageBindTower):
 
 
 class ImageBindDepthModel(ImageBindTower):
-    """The depth tower, without its projection."""
+    """The depth tower without its projection."""
 
     config: ImageBindDepthConfig
     base_model_prefix = "depth_model"
@@ -462,7 +468,7 @@ class ImageBindDepthModel(ImageBindTower):
 
 
 class ImageBindThermalModel(ImageBindTower):
-    """The thermal tower, without its projection."""
+    """The thermal tower without its projection."""
 
     config: ImageBindThermalConfig
     base_model_prefix = "thermal_model"
@@ -475,13 +481,13 @@ class ImageBindThermalModel(ImageBindTower):
     def forward(
         self, pixel_values_thermal: torch.Tensor, **kwargs: Unpack[TransformersKwargs]
     ) -> BaseModelOutputWithPooling:
-        """Encode infrared pictures of shape `(B, 1, H, W)`."""
+        """Encode thermal images of shape `(B, 1, H, W)`."""
         self._check(pixel_values_thermal, self.config.num_channels, "H", "W")
         return self._encode(pixel_values_thermal, **kwargs)
 
 
 class ImageBindImuModel(ImageBindTower):
-    """The IMU tower, without its projection."""
+    """The IMU tower without its projection."""
 
     config: ImageBindImuConfig
     base_model_prefix = "imu_model"
