@@ -49,7 +49,7 @@ def inputs(tmp_path_factory) -> Path:
     for number in range(2):
         soundfile.write(folder / f"{number}.wav", rng.uniform(-0.5, 0.5, 8000 * (1 + number)), 8000)
     (folder / "texts.txt").write_text("\n".join(TEXTS))
-    (folder / "bad.png").write_bytes(b"no picture")
+    (folder / "bad.png").write_bytes(b"not an image")
     (folder / "short.wav").write_bytes((folder / "0.wav").read_bytes()[:500])
     return folder
 
@@ -71,7 +71,7 @@ def one_by_one(checkpoint: Path, inputs: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("file_format, part_size, workers", [("parquet", 4, 0), ("safetensors", 100, 2)])
-def test_vectors_are_those_of_each_item_alone(checkpoint, inputs, tmp_path, file_format, part_size, workers):
+def test_vectors_are_the_same_as_for_each_item_alone(checkpoint, inputs, tmp_path, file_format, part_size, workers):
     job = EmbeddingJob(
         find_items([inputs]), tmp_path, str(checkpoint), file_format, part_size, batch_size=3, num_workers=workers
     )
@@ -88,12 +88,12 @@ def test_vectors_are_those_of_each_item_alone(checkpoint, inputs, tmp_path, file
     )
 
 
-def test_pictures_and_sounds_in_archives_and_columns_of_bytes(checkpoint, inputs, tmp_path):
+def test_images_and_audio_in_archives_and_columns_of_bytes(checkpoint, inputs, tmp_path):
     with tarfile.open(tmp_path / "shard.tar", "w") as archive:
         for name in ("0.png", "0.wav", "1.wav"):
             archive.add(inputs / name, arcname=name)
-    Dataset.from_dict({"audio": [(inputs / "0.wav").read_bytes()]}).to_parquet(tmp_path / "sounds.parquet")
-    items = find_items([tmp_path / "shard.tar", tmp_path / "sounds.parquet"])
+    Dataset.from_dict({"audio": [(inputs / "0.wav").read_bytes()]}).to_parquet(tmp_path / "clips.parquet")
+    items = find_items([tmp_path / "shard.tar", tmp_path / "clips.parquet"])
     result = EmbeddingJob(items, tmp_path / "out", str(checkpoint)).run(progress=False)
     assert result.embedded == 4 and not result.unreadable
     ids, _, vectors = load_embeddings(tmp_path / "out")
@@ -101,20 +101,15 @@ def test_pictures_and_sounds_in_archives_and_columns_of_bytes(checkpoint, inputs
         "shard.tar#0.png",
         "shard.tar#0.wav",
         "shard.tar#1.wav",
-        "sounds.parquet#0#audio",
+        "clips.parquet#0#audio",
     ]
     expected = one_by_one(checkpoint, inputs)
     files = [expected[str(inputs / name)] for name in ("0.png", "0.wav", "1.wav", "0.wav")]
     torch.testing.assert_close(torch.from_numpy(vectors), torch.stack(files), atol=1e-5, rtol=0)
 
 
-def test_an_extra_modality_is_a_column_of_ready_values(tmp_path):
-    torch.manual_seed(0)
-    touch = {"model_type": "imagebind_depth_model", **make_config().depth_config.to_dict()}
-    config = make_config(modalities=["text", "touch"], extra_modalities={"touch": touch})
-    model = ImageBindModel(config).eval()
-    model.save_pretrained(tmp_path / "model")
-    ImageBindProcessor.from_config(config).save_pretrained(tmp_path / "model")
+def test_an_extra_modality_is_a_column_of_values(tmp_path):
+    model = save_touch_model(tmp_path / "model")
     values = np.random.default_rng(0).standard_normal((5, 1, 32, 32)).astype(np.float32)
     Dataset.from_dict({"touch_values": values.tolist()}).to_parquet(tmp_path / "rows.parquet")
     embed = ["embed", str(tmp_path / "rows.parquet"), "--model", str(tmp_path / "model")]
@@ -126,13 +121,111 @@ def test_an_extra_modality_is_a_column_of_ready_values(tmp_path):
         expected = model(touch_values=torch.from_numpy(values))["touch_embeds"]
     np.testing.assert_allclose(vectors, expected, atol=1e-6)
     missing = CliRunner().invoke(app, [*embed, "--modality", "smell", "--output", str(tmp_path / "none")])
-    assert missing.exit_code == 1 and "no column ['smell_values'], there are ['touch_values']" in missing.output
+    assert (
+        missing.exit_code == 1
+        and "no column 'smell_values' or 'smell'. The columns are ['touch_values']" in missing.output
+    )
     unknown = ["--modality", "smell", "--column", "touch_values", "--output", str(tmp_path / "none")]
     missing = CliRunner().invoke(app, [*embed, *unknown])
     assert missing.exit_code == 1 and "has no tower for ['smell']" in missing.output, missing.output
 
 
-def test_only_what_is_missing_is_made(checkpoint, inputs, tmp_path):
+def save_touch_model(folder: Path) -> ImageBindModel:
+    torch.manual_seed(0)
+    touch = {"model_type": "imagebind_depth_model", **make_config().depth_config.to_dict()}
+    config = make_config(modalities=["text", "touch"], extra_modalities={"touch": touch})
+    model = ImageBindModel(config).eval()
+    model.save_pretrained(folder)
+    ImageBindProcessor.from_config(config).save_pretrained(folder)
+    return model
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_values_of_another_shape_are_unreadable(tmp_path, workers):
+    model = save_touch_model(tmp_path / "model")
+    values = [np.full((1, 32, 32), number, np.float32).tolist() for number in range(4)]
+    values[1] = [[[1.0, 2.0]]]
+    Dataset.from_dict({"touch_values": values}).to_parquet(tmp_path / "rows.parquet")
+    items = find_items([tmp_path / "rows.parquet"], "touch")
+    job = EmbeddingJob(items, tmp_path / "out", str(tmp_path / "model"), num_workers=workers)
+    result = job.run(progress=False)
+    assert result.embedded == 3 and len(result.unreadable) == 1
+    assert result.unreadable[0]["id"].endswith("rows.parquet#1#touch")
+    assert result.unreadable[0]["why"] == "Expected values of shape (1, 32, 32), but got (1, 1, 2)."
+    with torch.no_grad():
+        expected = model(touch_values=torch.tensor([values[row] for row in (0, 2, 3)]))["touch_embeds"]
+    np.testing.assert_allclose(load_embeddings(tmp_path / "out")[2], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_item_that_the_processor_rejects_on_an_accelerator(checkpoint, inputs, tmp_path, monkeypatch, workers):
+    """Preprocessing fails for one image of a batch: the others are embedded, and the image is reported."""
+    monkeypatch.setattr(ItemEmbedder, "is_remote", True)
+    original = ImageBindProcessor.prepare
+    batches = []
+
+    def prepare(self, modality, items, **kwargs):
+        batches.append(len(items))
+        if modality == "image" and any(max(item.shape[-2:]) > 100 * min(item.shape[-2:]) for item in items):
+            raise RuntimeError("Item 0 of 1: too long")
+        return original(self, modality, items, **kwargs)
+
+    monkeypatch.setattr(ImageBindProcessor, "prepare", prepare)
+    folder = shutil.copytree(inputs, tmp_path / "inputs")
+    Image.new("RGB", (4000, 1)).save(folder / "2b.png")
+    result = EmbeddingJob(find_items([folder]), tmp_path / "out", str(checkpoint), num_workers=workers).run(
+        progress=False
+    )
+    why = {Path(entry["id"]).name: entry["why"] for entry in result.unreadable}
+    assert result.embedded == 12 and sorted(why) == ["2b.png", "bad.png", "short.wav"] and why["2b.png"] == "too long"
+    assert batches.count(6) == 1, "images are preprocessed together first"
+    ids, _, vectors = load_embeddings(tmp_path / "out")
+    expected = {Path(name).name: vector for name, vector in one_by_one(checkpoint, inputs).items()}
+    torch.testing.assert_close(
+        torch.from_numpy(vectors), torch.stack([expected[Path(name).name] for name in ids]), atol=1e-5, rtol=0
+    )
+    # If no image of a batch can be preprocessed, the job still ends.
+    (tmp_path / "long").mkdir()
+    shutil.copy(folder / "2b.png", tmp_path / "long")
+    result = EmbeddingJob(find_items([tmp_path / "long"]), tmp_path / "none", str(checkpoint)).run(progress=False)
+    assert result.embedded == 0 and [entry["why"] for entry in result.unreadable] == ["too long"]
+
+
+def test_a_missing_package_on_an_accelerator_is_an_error(checkpoint, inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(ItemEmbedder, "is_remote", True)
+    monkeypatch.setattr(ImageBindProcessor, "prepare", lambda *_, **__: (_ for _ in ()).throw(ImportError("no torch")))
+    with pytest.raises(ImportError, match="no torch"):
+        EmbeddingJob(find_items([inputs / "0.png"]), tmp_path, str(checkpoint)).run(progress=False)
+
+
+def test_one_process_writes_to_a_folder(checkpoint, inputs, tmp_path):
+    items = find_items([inputs / "texts.txt"])
+    job = EmbeddingJob(items, tmp_path / "out", str(checkpoint))
+    script = f"""
+import sys
+from imagebind_hf.utils.locks import one_writer
+with one_writer({str(tmp_path / "out")!r}, "writer-0"):
+    print("locked", flush=True)
+    sys.stdin.readline()
+"""
+    other = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(ValueError, match="Another process is writing to '.*out'. Wait until it has finished, or"):
+            job.run(progress=False)
+        assert not list((tmp_path / "out").glob("part-*"))
+        # Another process of the same job takes its own share.
+        assert job.run(1, 2, progress=False).made == 0
+        # The operating system releases the lock of a process that is killed.
+        other.kill()
+        other.wait()
+        assert job.run(progress=False).embedded == 5
+    finally:
+        other.kill()
+        other.communicate()
+
+
+def test_only_missing_parts_are_made(checkpoint, inputs, tmp_path):
     items = find_items([inputs])
     EmbeddingJob(items, tmp_path, str(checkpoint), part_size=3).run(progress=False)
     before = load_embeddings(tmp_path)
@@ -149,7 +242,7 @@ def test_only_what_is_missing_is_made(checkpoint, inputs, tmp_path):
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "safetensors"])
-def test_what_could_not_be_read_is_tried_again(checkpoint, inputs, tmp_path, monkeypatch, file_format):
+def test_unreadable_items_are_tried_again(checkpoint, inputs, tmp_path, monkeypatch, file_format):
     folder = shutil.copytree(inputs, tmp_path / "inputs")
     items, embedded = find_items([folder]), []
 
@@ -168,9 +261,9 @@ def test_what_could_not_be_read_is_tried_again(checkpoint, inputs, tmp_path, mon
     assert run().embedded == 12 and sorted(embedded) == ["bad.png", "short.wav"]
     assert before == [path.read_bytes() for path in sorted((tmp_path / "out").glob(f"*.{file_format}"))]
     shutil.copy(folder / "0.png", folder / "bad.png")
-    # A kill after the part is in its place, and before the list is.
+    # The process is killed after it has written the part, and before the list.
     with monkeypatch.context() as patch:
-        patch.setattr(EmbeddingJob, "_list", lambda *_: 1 / 0)
+        patch.setattr(EmbeddingJob, "_write_unreadable", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run()
     shutil.copy(folder / "0.wav", folder / "short.wav")
@@ -212,21 +305,21 @@ def test_processes_divide_the_parts(checkpoint, inputs, tmp_path):
 def test_another_job_is_refused(checkpoint, inputs, tmp_path):
     items = find_items([inputs])
     EmbeddingJob(items, tmp_path / "a", str(checkpoint), part_size=3)
-    with pytest.raises(ValueError, match="holds another job .part_size 3 there, 4 now"):
+    with pytest.raises(ValueError, match="contains another job .part_size: 3 in the folder, 4 now"):
         EmbeddingJob(items, tmp_path / "a", str(checkpoint), part_size=4)
-    with pytest.raises(ValueError, match="another job .items 14 there, 13 now, digest"):
+    with pytest.raises(ValueError, match="another job .items: 14 in the folder, 13 now; digest"):
         EmbeddingJob(items[1:], tmp_path / "a", str(checkpoint), part_size=3)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "part-00000.parquet").write_bytes(b"")
-    with pytest.raises(ValueError, match="holds parts but no job.json"):
+    with pytest.raises(ValueError, match="contains parts but no job.json"):
         EmbeddingJob(items, tmp_path / "b", str(checkpoint))
     with pytest.raises(ValueError, match="28 items have only 14 different ids"):
         EmbeddingJob(items * 2, tmp_path / "c", str(checkpoint))
-    with pytest.raises(ValueError, match="expected 'parquet' or 'safetensors'"):
+    with pytest.raises(ValueError, match="to be 'parquet' or 'safetensors', but got 'csv'"):
         EmbeddingJob(items, tmp_path / "c", str(checkpoint), "csv")
     with pytest.raises(ValueError, match=r"has no tower for \['depth'\]; it has \['image', "):
         EmbeddingJob(find_items([inputs], "depth"), tmp_path / "d", str(checkpoint)).run(progress=False)
-    with pytest.raises(ValueError, match="There are no parts"):
+    with pytest.raises(ValueError, match="contains no parts"):
         load_embeddings(tmp_path / "d")
 
 
@@ -246,7 +339,7 @@ def test_other_columns_and_texts_are_another_job(checkpoint, tmp_path):
     job(file, "title")
     job(lines)
     job_in_memory("title", Dataset.from_dict(rows))
-    # Another copy is the same.
+    # A copy of the files is the same job.
     os.utime(file, (1, 1))
     job(file, "title")
     os.utime(lines, (1, 1))
@@ -264,13 +357,13 @@ def test_other_columns_and_texts_are_another_job(checkpoint, tmp_path):
             job_in_memory(column, Dataset.from_dict(dataset))
 
 
-def test_a_model_that_was_trained_further_is_another_job(checkpoint, inputs, tmp_path):
+def test_a_model_with_other_weights_is_another_job(checkpoint, inputs, tmp_path):
     from peft import LoraConfig, get_peft_model
 
     items, model = find_items([inputs / "texts.txt"]), tmp_path / "model"
     shutil.copytree(checkpoint, model)
     EmbeddingJob(items, tmp_path / "out", str(model))
-    # The same in another folder is no other one.
+    # A copy of the model in another folder is the same model.
     EmbeddingJob(items, tmp_path / "out", str(checkpoint))
     adapter = get_peft_model(
         ImageBindModel.from_pretrained(model), LoraConfig(target_modules=["q_proj"], init_lora_weights=False)
@@ -289,7 +382,9 @@ def test_a_model_that_was_trained_further_is_another_job(checkpoint, inputs, tmp
         next(loaded.parameters()).add_(1)
     loaded.save_pretrained(model)
     for output, name in (("out", "model"), ("adapted", "adapter")):
-        with pytest.raises(ValueError, match="another job .fingerprint of the model '.*' there, '.*' now.: name"):
+        with pytest.raises(
+            ValueError, match="another job .fingerprint of the model: '.*' in the folder, '.*' now.. Choose"
+        ):
             EmbeddingJob(items, tmp_path / output, str(tmp_path / name))
 
 
@@ -298,7 +393,7 @@ def test_only_the_towers_that_are_needed_are_loaded(checkpoint, inputs, tmp_path
 
     job = EmbeddingJob(find_items([inputs / "texts.txt"]), tmp_path / "out", str(checkpoint))
     assert list(job._embedder.model.config.tower_configs) == ["text"]
-    # An adapter of one tower wants it, whatever else is embedded.
+    # The tower of an adapter is loaded even if nothing of its modality is embedded.
     adapter = get_peft_model(
         ImageBindModel.from_pretrained(checkpoint), LoraConfig(target_modules="audio_model.*q_proj")
     )
@@ -324,7 +419,7 @@ def test_the_command(checkpoint, inputs, tmp_path):
     for wrong, message in (
         (["--engine", "spark"], "--engine is 'spark'"),
         (["--column", "photo"], "--column needs --modality"),
-        (["--part-size", "6"], "holds another job"),
+        (["--part-size", "6"], "contains another job"),
     ):
         shown = CliRunner().invoke(app, [*arguments, *wrong])
         assert shown.exit_code == 1 and message in shown.output
@@ -332,7 +427,7 @@ def test_the_command(checkpoint, inputs, tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_any_moment(checkpoint, tmp_path):
-    """However often it is killed: no row is lost, none is there twice."""
+    """No row is lost or duplicated, however often the process is killed."""
     (tmp_path / "numbers.txt").write_text("\n".join(f"number {number}" for number in range(400)))
     output = tmp_path / "out"
     command = [sys.executable, "-m", "imagebind_hf.cli", "embed", str(tmp_path / "numbers.txt")]
@@ -372,7 +467,7 @@ def test_accelerate_launch(checkpoint, inputs, tmp_path):
 
 
 @pytest.mark.slow
-def test_ray_deals_out_the_part_of_a_dead_actor_again(checkpoint, inputs, tmp_path):
+def test_ray_makes_the_part_of_a_dead_actor_again(checkpoint, inputs, tmp_path):
     pytest.importorskip("ray")
     script = tmp_path / "job.py"
     script.write_text(

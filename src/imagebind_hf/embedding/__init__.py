@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Embedding of files, folders, archives and data sets of any size, to files on disk."""
+"""Embed files, folders, archives and data sets of any size into files on disk."""
 
 from .items import Item, Unreadable, dataset_items, find_items, list_files
 from .job import EmbeddingJob, JobResult, load_embeddings

@@ -1,8 +1,7 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What there is to embed: files by type, lines of text, members of archives, rows of data sets."""
+"""Find the items to embed: files by type, lines of text files, members of tar archives, rows of data sets."""
 
-import difflib
 import os
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,22 +14,22 @@ import datasets
 from PIL import Image
 
 from ..models.imagebind.modalities import MODALITIES, model_argument
+from ..utils.names import nearest_name
 
-# What soundfile reads, by suffix; it tells of subtypes, not of suffixes.
+# Suffixes of the formats that soundfile reads. libsndfile lists its formats, but not their suffixes.
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".3gp"})
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to embed.
+    """One item to embed.
 
     Args:
-        id: A name that is its own among all items: a path, `file.txt#line`, `archive.tar#member`,
-            `file.parquet#row#modality`.
-        modality: Its modality.
-        source: What [`Item.load`] reads: a path, a text, or where in a file or a data set it is.
-        path: The file or folder that it lies in; empty for what lies in memory.
+        id: A unique name: a path, `file.txt#line`, `archive.tar#member`, or `file.parquet#row#modality`.
+        modality: Name of its modality.
+        source: The value that [`Item.load`] returns, or a reference to it.
+        path: The file or folder that contains the item. Empty for an item in memory.
     """
 
     id: str
@@ -39,20 +38,20 @@ class Item:
     path: str = ""
 
     def load(self) -> Any:
-        """Return what the processor reads: a path, a text, bytes, or a cell of a data set."""
+        """Return the processor's input: a path, a text, bytes, or a cell of a data set."""
         return self.source.load() if isinstance(self.source, (Member, Row, Cell, Unreadable)) else self.source
 
 
 @dataclass(frozen=True)
 class Member:
-    """Bytes within a file."""
+    """A range of bytes in a file."""
 
     path: str
     offset: int
     size: int
 
     def load(self) -> bytes:
-        """Read them."""
+        """Read the bytes."""
         with open(self.path, "rb") as file:
             file.seek(self.offset)
             return file.read(self.size)
@@ -60,46 +59,46 @@ class Member:
 
 @dataclass(frozen=True)
 class Row:
-    """A cell of a data set: a parquet file, or what lies ready in a folder of `datasets`."""
+    """A cell of a data set on disk: a parquet file or a folder that `Dataset.save_to_disk` wrote."""
 
     path: str
     row: int
     column: str
 
     def load(self) -> Any:
-        """Read it; sounds and videos as they are stored."""
+        """Read the cell. Images, audio and videos are not decoded."""
         return _column(self.path, self.column)[self.row][self.column]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a data set that is open: a column of its own, as [`dataset_items`] selects it."""
+    """A cell of a data set in memory. The data set has one column, as [`dataset_items`] selects it."""
 
     dataset: datasets.Dataset
     row: int
 
     def load(self) -> Any:
-        """Read it; sounds and videos as they are stored."""
+        """Read the cell. Images, audio and videos are not decoded."""
         return self.dataset[self.row][self.dataset.column_names[0]]
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """What stands for the items of a file that cannot be read as such: an item that cannot be either."""
+    """The source of an item that stands for a file whose items cannot be listed."""
 
     why: str
 
     def load(self) -> Any:
-        """Raise a ValueError that says why."""
+        """Raise a ValueError with the reason."""
         raise ValueError(self.why)
 
 
 @lru_cache(maxsize=32)
 def _column(path: str, column: str) -> datasets.Dataset:
-    return _undecoded(_open(path), column)
+    return _select_undecoded(_open(path), column)
 
 
-def _undecoded(rows: datasets.Dataset, column: str) -> datasets.Dataset:
+def _select_undecoded(rows: datasets.Dataset, column: str) -> datasets.Dataset:
     rows = rows.select_columns([column])
     if isinstance(rows.features[column], (datasets.Audio, datasets.Image, datasets.Video)):
         rows = rows.cast_column(column, type(rows.features[column])(decode=False))
@@ -119,63 +118,62 @@ def find_items(
     columns: Mapping[str, str] | None = None,
     allow_none: bool = False,
 ) -> list[Item]:
-    """List what is in files, folders, archives and data sets, in an order that is always the same.
+    """List the items in files, folders, archives and data sets, always in the same order.
 
     Args:
-        inputs: Pictures, sounds, videos; text files, an item a line; tar archives (webdataset's too); parquet files
-            and folders of `Dataset.save_to_disk`; folders of all those. Archives are not compressed.
-        modality: The modality of pictures (`image`, `depth` or `thermal`), of columns and of members, where names do
-            not tell; other files are passed over. IMU's CSV files need it: `imu`. So do extra modalities, which are
-            columns of ready values.
-        columns: Column of a data set by modality; by default columns that are named as modalities, `<name>_values`
-            for an extra one.
-        allow_none: Return an empty list where there is nothing.
+        inputs: Images, audio files, videos; text files with one item per line; uncompressed tar archives, including
+            webdataset shards; parquet files and folders that `Dataset.save_to_disk` wrote; folders of all of these.
+        modality: List only items of this modality. Image files are images unless it is `depth` or `thermal`. CSV
+            files are listed only for `imu`. An extra modality is read from a data set's column.
+        columns: Columns of the data sets by modality. Default: the columns that are named after a modality; for an
+            extra modality the column `<name>_values` (values that its tower reads) or `<name>` (items for its part of
+            the processor).
+        allow_none: Return an empty list if there are no items, instead of raising an error.
 
     Raises:
-        ValueError: If an input is not there, nothing is found, or the modality is misspelt.
+        ValueError: If an input does not exist, nothing is found, or the modality is unknown.
     """
-    if modality is not None and modality not in MODALITIES and columns is None:
-        near = difflib.get_close_matches(modality, MODALITIES, n=1)
-        if near:
-            raise ValueError(f"Unknown modality {modality!r}. Did you mean {near[0]!r}? An extra one takes a column.")
-        columns = {modality: model_argument(modality)}
     inputs = list(inputs)
     items = [item for path in list_files(inputs) for item in _items(path, modality, columns)]
-    if not items and not allow_none:
-        what = f"of modality {modality}" if modality else "that a modality can be told of by name"
-        if modality is not None and modality not in MODALITIES:
-            what += f" (known are {list(MODALITIES)}, others are columns of data sets)"
-        raise ValueError(f"Found nothing {what} in {[str(each) for each in inputs]}.")
-    return items
+    if items:
+        return items
+    kind = "of a known type" if modality is None else f"of modality {modality!r}"
+    found_nothing = f"Found no items {kind} in {[*map(str, inputs)]}."
+    if modality is not None and modality not in MODALITIES:
+        hint = nearest_name(modality, MODALITIES)
+        raise ValueError(f"{found_nothing} {hint} Items of an extra modality are columns of data sets.")
+    if not allow_none:
+        raise ValueError(found_nothing)
+    return []
 
 
 def dataset_items(dataset: datasets.Dataset, name: str, columns: Mapping[str, str] | None = None) -> list[Item]:
-    """List the items of a data set that is open; their ids are `name#row#modality`.
+    """List the items of a data set in memory. Their ids are `name#row#modality`.
 
     Args:
         dataset: The data set.
-        name: What it is called in ids.
-        columns: Column by modality; by default columns that are named as modalities.
+        name: Prefix of the ids.
+        columns: Columns by modality. Default: the columns that are named after a modality.
 
     Raises:
-        ValueError: If there are no such columns, or no rows.
+        ValueError: If a column does not exist or the data set is empty.
     """
     columns = _columns(dataset, name, None, columns)
     if not len(dataset):
         raise ValueError(f"{name}: the data set is empty.")
-    chosen = {modality: _undecoded(dataset, column) for modality, column in columns.items()}
+    selected = {modality: _select_undecoded(dataset, column) for modality, column in columns.items()}
     return [
         Item(f"{name}#{row}#{modality}", modality, Cell(rows, row))
         for row in range(len(dataset))
-        for modality, rows in chosen.items()
+        for modality, rows in selected.items()
     ]
 
 
 def list_files(inputs: Iterable[str | Path]) -> list[Path]:
-    """List the files of files and folders, whatever is in them; a saved data set counts as one file.
+    """List all files of some files and folders. A saved data set counts as one file.
 
     Raises:
-        ValueError: If an input is not there.
+        ValueError: If an input does not exist.
     """
     return [path for each in inputs for path in _files(Path(each))]
 
@@ -184,7 +182,7 @@ def _files(path: Path) -> Iterator[Path]:
     if path.is_dir():
         for folder, folders, names in os.walk(path):
             if "dataset_info.json" in names:
-                # Those of a `DatasetDict` lie in one folder.
+                # A data set. A `DatasetDict` is a folder of them.
                 folders.clear()
                 yield Path(folder)
                 continue
@@ -214,9 +212,8 @@ def _lines(path: Path) -> Iterator[Item]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        yield Item(
-            str(path), "text", Unreadable(f"Cannot read the lines of {str(path)!r} as UTF-8: {error}"), str(path)
-        )
+        why = f"Cannot read the lines of {str(path)!r} as UTF-8: {error}"
+        yield Item(str(path), "text", Unreadable(why), str(path))
         return
     for number, line in enumerate(lines):
         if line.strip():
@@ -234,48 +231,62 @@ def _rows(path: Path, modality: str | None, columns: Mapping[str, str] | None) -
 def _columns(
     rows: datasets.Dataset, name: str, modality: str | None, columns: Mapping[str, str] | None
 ) -> Mapping[str, str]:
-    if columns is None:
-        columns = {each: each for each in MODALITIES if each in rows.column_names and modality in (None, each)}
-    missing = [column for column in columns.values() if column not in rows.column_names]
-    if missing or not columns:
-        raise ValueError(f"{name}: no column {missing or 'named as a modality'}, there are {rows.column_names}.")
-    return columns
+    known = rows.column_names
+    if columns is not None:
+        missing = [column for column in columns.values() if column not in known]
+        if missing:
+            raise ValueError(f"{name}: there is no column {missing}. The columns are {known}.")
+        return columns
+    if modality is None or modality in MODALITIES:
+        columns = {each: each for each in MODALITIES if each in known and modality in (None, each)}
+        if not columns:
+            raise ValueError(f"{name}: no column is named after a modality. The columns are {known}.")
+        return columns
+    column = next((each for each in (model_argument(modality), modality) if each in known), None)
+    if column is None:
+        raise ValueError(
+            f"{name}: there is no column {model_argument(modality)!r} or {modality!r}. The columns are {known}. "
+            f"The built-in modalities are {list(MODALITIES)}."
+        )
+    return {modality: column}
 
 
 def _members(path: Path, modality: str | None) -> Iterator[Item]:
     try:
-        # Members are read where they lie, and so no compressed one will do.
+        # Members are read from their offsets, which a compressed archive does not have.
         with tarfile.open(path, "r:") as archive:
             for member in archive:
                 if not member.isfile():
                     continue
-                name, place = f"{path}#{member.name}", Member(str(path), member.offset_data, member.size)
+                name, content = f"{path}#{member.name}", Member(str(path), member.offset_data, member.size)
                 if Path(member.name).suffix.lower() == ".txt" and modality in (None, "text"):
-                    yield Item(name, "text", place.load().decode("utf-8", errors="replace").strip(), str(path))
+                    yield Item(name, "text", content.load().decode("utf-8", errors="replace").strip(), str(path))
                     continue
                 found = _modality_of(member.name, modality)
                 if found is not None:
-                    yield Item(name, found, place, str(path))
+                    yield Item(name, found, content, str(path))
     except tarfile.TarError as error:
-        raise ValueError(f"Cannot read the archive {str(path)!r}: {error}. Unpack it if it is compressed.") from error
+        raise ValueError(
+            f"Cannot read the archive {str(path)!r}: {error}. Expected an uncompressed tar archive."
+        ) from error
 
 
 @lru_cache
 def _image_suffixes() -> frozenset[str]:
-    """What PIL opens (it also knows what it only writes), without EPS, which runs a program."""
+    """Return the suffixes that PIL opens, except EPS, for which PIL runs Ghostscript."""
     formats = Image.registered_extensions()
     return frozenset(suffix for suffix, name in formats.items() if name in Image.OPEN and name != "EPS")
 
 
 def _modality_of(name: str, modality: str | None) -> str | None:
-    """Tell a modality by a file's name; what has another than the wanted one is nothing."""
+    """Return the modality of a file by its suffix, or None if it is unknown or not the requested one."""
     suffix = Path(name).suffix.lower()
     if suffix in AUDIO_SUFFIXES:
         found = "audio"
     elif suffix in VIDEO_SUFFIXES:
         found = "video"
     elif suffix in _image_suffixes():
-        # Pictures of one channel are pictures all the same: who means depth says so.
+        # A grayscale image is not necessarily depth or thermal, so these must be requested.
         found = modality if modality in ("depth", "thermal") else "image"
     elif suffix == ".csv" and modality == "imu":
         found = "imu"
