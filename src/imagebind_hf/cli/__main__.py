@@ -1,8 +1,8 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m imagebind_hf.cli` is `imagebind-hf`."""
+"""Run the command line with `python -m imagebind_hf.cli` or `accelerate launch -m imagebind_hf.cli`."""
 
 from .main import app
 
 if __name__ == "__main__":
-    app()
+    app(prog_name="imagebind-hf")

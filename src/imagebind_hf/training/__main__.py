@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`accelerate launch -m imagebind_hf.training RECIPE …` is `imagebind-hf train RECIPE …`."""
 
-from ..cli.app import train, typer
+import sys
+
+from ..cli import app
 
 if __name__ == "__main__":
-    typer.run(train)
+    app(["train", *sys.argv[1:]], prog_name="imagebind-hf")
