@@ -19,9 +19,9 @@ class ImageBindOutput(ModelOutput):
         loss (`torch.Tensor` of shape `(1,)`): With `return_loss=True`: the symmetric InfoNCE loss between the
             images and each other modality, summed over the modalities.
         logits_per_<m> (`torch.Tensor` of shape `(B_m, B_text)`): Scaled cosine similarities of modality m and the
-            texts. `logits_per_text` is the transpose of `logits_per_image`, or without images of `logits_per_video`.
-        <m>_embeds (`torch.Tensor` of shape `(B_m, E)`): Embeddings with unit length. For an item with several clips, the
-            mean of unit vectors.
+            texts. `logits_per_text` is the transpose of `logits_per_image` (or `logits_per_video`).
+        <m>_embeds (`torch.Tensor` of shape `(B_m, E)`): Embeddings with unit length. For an item with several clips:
+            the mean of unit vectors.
         logit_scales (`dict[str, torch.Tensor]`): With `return_logit_scales=True`: the logit scale of each modality.
 
     Extra modalities of the configuration add the keys `logits_per_<name>` and `<name>_embeds`.

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One processor for all modalities."""
+"""The processor, which contains one part for each modality."""
 
 import inspect
 import os
@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from transformers import BatchFeature
+from transformers.feature_extraction_utils import FeatureExtractionMixin
+from transformers.image_processing_base import ImageProcessingMixin
 from transformers.processing_utils import (
     MODALITY_TO_AUTOPROCESSOR_MAPPING,
     AudioKwargs,
@@ -32,10 +35,11 @@ from .image_processing_imagebind import (
     ImageBindThermalImageProcessor,
     ImageBindThermalImageProcessorPil,
 )
-from .modalities import MODALITIES, model_argument, processor_argument
+from .modalities import MODALITIES, check_extra_name, model_argument, processor_argument
 from .tokenization_imagebind import ImageBindTokenizer
 from .video_processing_imagebind import ImageBindVideoProcessor
 
+# Classes by name, as `processor_config.json` refers to them.
 _CLASSES = {
     cls.__name__: cls
     for cls in (
@@ -51,13 +55,30 @@ _CLASSES = {
         ImageBindVideoProcessor,
     )
 }
+# How `from_config` creates each part from the configuration of its tower.
+_FROM_TOWER: dict[str, Callable[[Any], Any]] = {
+    "tokenizer": lambda tower: ImageBindTokenizer(model_max_length=tower.max_position_embeddings),
+    "image_processor": lambda tower: ImageBindImageProcessor(**_sizes(tower.image_size)),
+    "video_processor": lambda tower: ImageBindVideoProcessor(
+        size={"shortest_edge": tower.image_size}, frames_per_clip=tower.num_frames
+    ),
+    "feature_extractor": lambda tower: ImageBindFeatureExtractor(
+        num_mel_bins=tower.num_mel_bins, num_frames=tower.num_frames
+    ),
+    "depth_image_processor": lambda tower: ImageBindDepthImageProcessor(**_sizes(tower.image_size)),
+    "thermal_image_processor": lambda tower: ImageBindThermalImageProcessor(**_sizes(tower.image_size)),
+    "imu_feature_extractor": lambda tower: ImageBindImuFeatureExtractor(num_samples=tower.num_samples),
+}
+# The entries of a saved part that name its class.
+_TYPE_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor_type")
 _HUB_KWARGS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
 _KNOWN_ARGUMENTS = {
     "return_tensors",
     *(name for kind in (TextKwargs, ImagesKwargs, VideosKwargs, AudioKwargs) for name in kind.__annotations__),
 }
-# Inputs that ProcessorMixin does not know, by the argument of `__call__`.
-_OWN = {name: MODALITIES[name].processor_part for name in ("depth", "thermal", "imu")}
+# Parts by argument: those that ProcessorMixin calls, and those that only this class knows.
+_PARTS = {row.processor_argument: row.processor_part for row in MODALITIES.values()}
+_OWN = {name: part for name, part in _PARTS.items() if part not in MODALITY_TO_AUTOPROCESSOR_MAPPING}
 
 
 class ImageBindProcessorKwargs(ProcessingKwargs, total=False):
@@ -67,7 +88,7 @@ class ImageBindProcessorKwargs(ProcessingKwargs, total=False):
 
 
 class _PartNames:
-    """`get_attributes` of a processor whose parts are optional: all of the class, or those that an instance has."""
+    """`get_attributes`: on the class the names of all possible parts, on an instance those of its own parts."""
 
     def __get__(self, processor: "ImageBindProcessor | None", owner: type[ProcessorMixin]) -> Callable[[], list[str]]:
         if processor is None:
@@ -76,7 +97,7 @@ class _PartNames:
 
 
 class ImageBindProcessor(ProcessorMixin):
-    r"""Prepares any mixture of modalities for [`ImageBindModel`]: a part for each, all optional.
+    r"""Preprocesses any mixture of modalities for [`ImageBindModel`]. It has one part per modality, all optional.
 
     Args:
         image_processor ([`ImageBindImageProcessor`], *optional*): For images.
@@ -86,6 +107,8 @@ class ImageBindProcessor(ProcessorMixin):
         depth_image_processor ([`ImageBindDepthImageProcessor`], *optional*): For depth.
         thermal_image_processor ([`ImageBindThermalImageProcessor`], *optional*): For thermal.
         imu_feature_extractor ([`ImageBindImuFeatureExtractor`], *optional*): For IMU.
+        extra_processors (`dict`, *optional*): For extra modalities, by name: any image processor, video processor or
+            feature extractor of this package or of transformers. `None` means that the items are already preprocessed.
 
     Example:
         >>> import numpy as np
@@ -108,6 +131,7 @@ class ImageBindProcessor(ProcessorMixin):
         depth_image_processor: ImageBindDepthImageProcessor | None = None,
         thermal_image_processor: ImageBindThermalImageProcessor | None = None,
         imu_feature_extractor: ImageBindImuFeatureExtractor | None = None,
+        extra_processors: dict[str, Any] | None = None,
         **kwargs: Any,
     ):
         parts = {
@@ -120,37 +144,48 @@ class ImageBindProcessor(ProcessorMixin):
             "imu_feature_extractor": imu_feature_extractor,
         }
         self._parts = [name for name, part in parts.items() if part is not None]
+        self.extra_processors = dict(extra_processors or {})
+        for name, part in self.extra_processors.items():
+            check_extra_name(name)
+            if part is not None and not isinstance(part, (ImageProcessingMixin, FeatureExtractionMixin)):
+                raise TypeError(
+                    f"extra_processors[{name!r}]: expected an image processor, a video processor or a feature "
+                    f"extractor, but got a {type(part).__name__}."
+                )
         super().__init__(**{name: parts[name] for name in self._parts}, **kwargs)
 
     @classmethod
-    def from_config(cls, config: ImageBindConfig) -> "ImageBindProcessor":
-        """Make a processor whose outputs fit a model of this configuration, with a part for each of its modalities."""
-        parts: dict[str, Any] = {}
-        if "text" in config.modalities:
-            parts["tokenizer"] = ImageBindTokenizer(model_max_length=config.text_config.max_position_embeddings)
-        if "vision" in config.modalities:
-            parts["image_processor"] = ImageBindImageProcessor(**_sizes(config.vision_config.image_size))
-            parts["video_processor"] = ImageBindVideoProcessor(
-                size={"shortest_edge": config.vision_config.image_size},
-                frames_per_clip=config.vision_config.num_frames,
-            )
-        if "audio" in config.modalities:
-            parts["feature_extractor"] = ImageBindFeatureExtractor(
-                num_mel_bins=config.audio_config.num_mel_bins, num_frames=config.audio_config.num_frames
-            )
-        if "depth" in config.modalities:
-            parts["depth_image_processor"] = ImageBindDepthImageProcessor(**_sizes(config.depth_config.image_size))
-        if "thermal" in config.modalities:
-            parts["thermal_image_processor"] = ImageBindThermalImageProcessor(
-                **_sizes(config.thermal_config.image_size)
-            )
-        if "imu" in config.modalities:
-            parts["imu_feature_extractor"] = ImageBindImuFeatureExtractor(num_samples=config.imu_config.num_samples)
-        return cls(**parts)
+    def from_config(
+        cls, config: ImageBindConfig, extra_processors: dict[str, Any] | None = None
+    ) -> "ImageBindProcessor":
+        """Create a processor with one part for each modality of a model.
+
+        Args:
+            config: The configuration of the model. The outputs of the processor have the shapes that it expects.
+            extra_processors: Parts for extra modalities. Items of other extra modalities must be preprocessed already.
+        """
+        towers = config.tower_configs
+        parts = {
+            row.processor_part: _FROM_TOWER[row.processor_part](towers[row.tower])
+            for row in MODALITIES.values()
+            if row.tower in towers
+        }
+        extra = dict.fromkeys(name for name in config.extra_modalities if name in towers)
+        return cls(**parts, extra_processors={**extra, **(extra_processors or {})})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Serialize the settings of all parts but the tokenizer."""
+        output = super().to_dict()
+        output.pop("extra_processors", None)
+        if self.extra_processors:
+            output["extra_processors"] = {
+                name: None if part is None else part.to_dict() for name, part in self.extra_processors.items()
+            }
+        return output
 
     @staticmethod
     def get_possibly_dynamic_module(module_name: str) -> type:
-        """Find a class by name, ours first: the base class fails on the dicts that AutoImageProcessor registers."""
+        """Find a class by name. The base class fails on the dictionaries that AutoImageProcessor registers."""
         if module_name in _CLASSES:
             return _CLASSES[module_name]
         return ProcessorMixin.get_possibly_dynamic_module(module_name)
@@ -159,8 +194,8 @@ class ImageBindProcessor(ProcessorMixin):
     def _get_arguments_from_pretrained(
         cls, pretrained_model_name_or_path: str, processor_dict: dict[str, Any] | None = None, **kwargs: Any
     ) -> list:
-        """Load the parts that were saved; the base class asks for all."""
-        saved = processor_dict or {}
+        """Load the saved parts. The base class requires all parts."""
+        saved = processor_dict if processor_dict is not None else {}
         backend = kwargs.get("backend")
         parts: list = []
         for name in cls.get_attributes():
@@ -173,10 +208,27 @@ class ImageBindProcessor(ProcessorMixin):
                 own = {key: value for key, value in kwargs.items() if key != "backend" or name == "image_processor"}
                 parts.append(auto_class.from_pretrained(pretrained_model_name_or_path, **own))
             else:
-                class_name = saved[name].get("image_processor_type") or saved[name]["feature_extractor_type"]
-                suffix = "Pil" if backend == "pil" and "image_processor" in name else ""
-                parts.append(cls.get_possibly_dynamic_module(class_name + suffix)(**saved[name]))
+                parts.append(cls._load_part(name, saved[name], backend))
+        # Removed from the dictionary, because the base class passes what is left in it to the constructor.
+        extra = saved.pop("extra_processors", None) or {}
+        parts.append(
+            {name: None if part is None else cls._load_part(name, part, backend) for name, part in extra.items()}
+        )
         return parts
+
+    @classmethod
+    def _load_part(cls, name: str, saved: dict[str, Any], backend: str | None) -> Any:
+        """Create a part from its saved settings."""
+        class_name = next((saved[key] for key in _TYPE_KEYS if saved.get(key)), None)
+        if class_name is None:
+            raise ValueError(f"The settings of {name!r} in processor_config.json have none of the keys {_TYPE_KEYS}.")
+        if backend == "pil" and f"{class_name}Pil" in _CLASSES:
+            class_name += "Pil"
+        part_class = cls.get_possibly_dynamic_module(class_name)
+        # The file may come from an untrusted repository: do not call any other class of transformers.
+        if not issubclass(part_class, (ImageProcessingMixin, FeatureExtractionMixin)):
+            raise ValueError(f"Expected the class of a processor for {name!r} in processor_config.json: {class_name}.")
+        return part_class(**saved)
 
     @classmethod
     def _load_tokenizer_if_saved(cls, pretrained_model_name_or_path: str, **kwargs: Any) -> Any:
@@ -202,7 +254,7 @@ class ImageBindProcessor(ProcessorMixin):
         imu: Any = None,
         **kwargs: Any,
     ) -> BatchFeature:
-        """Prepare whatever is given; a single item or a list each.
+        """Preprocess a single item or a list of items for each of the given modalities.
 
         Args:
             images: See [`ImageBindImageProcessor`].
@@ -212,89 +264,132 @@ class ImageBindProcessor(ProcessorMixin):
             depth: See [`ImageBindDepthImageProcessor`].
             thermal: See [`ImageBindThermalImageProcessor`].
             imu: See [`ImageBindImuFeatureExtractor`].
-            **kwargs: `return_tensors`, `device` (where to compute; with `"pt"` also where all results stay), and
-                arguments of the parts: plain ones go to every part that takes them, those in dicts to one:
-                `text_kwargs`, `images_kwargs`, `videos_kwargs`, `audio_kwargs`, `depth_kwargs`, `thermal_kwargs`,
-                `imu_kwargs`. A plain `sampling_rate` is the audio's alone, where there is audio.
+            **kwargs: Items of extra modalities, by name (without a part: an array or a list of arrays of the shape
+                that the tower expects); `return_tensors`; `device`, where to compute (with `return_tensors="pt"` all
+                results stay there); and arguments of the parts. Plain arguments are passed to each part that accepts
+                them, dictionaries to a single part: `text_kwargs`, `images_kwargs`, `videos_kwargs`, `audio_kwargs`,
+                `<name>_kwargs`. If there is audio, a plain `sampling_rate` belongs to the audio only.
 
         Raises:
-            ValueError: If nothing is given, or something that the processor has no part for.
+            ValueError: If there is no input, or if the processor has no part for an input.
         """
-        own = {"depth": depth, "thermal": thermal, "imu": imu}
         known = {"images": images, "text": text, "videos": videos, "audio": audio}
-        parts = {row.processor_argument: row.processor_part for row in MODALITIES.values()}
-        given = [name for name, value in {**known, **own}.items() if value is not None]
-        for name in given:
-            if parts[name] not in self._parts:
-                raise ValueError(f"Got {name}, but this processor has no {parts[name]}.")
+        own = {"depth": depth, "thermal": thermal, "imu": imu}
+        for name, value in {**known, **own}.items():
+            if value is not None and _PARTS[name] not in self._parts:
+                raise ValueError(f"Got {name}, but this processor has no {_PARTS[name]}.")
+        parts = {name: getattr(self, part, None) for name, part in _OWN.items()} | self.extra_processors
+        own |= {name: kwargs.pop(name, None) for name in self.extra_processors}
         own_kwargs = {name: kwargs.pop(f"{name}_kwargs", {}) for name in own}
-        taken = {name: _arguments_of(getattr(self, _OWN[name], None)) for name in own}
-        plain = {name: {key: kwargs[key] for key in keys if key in kwargs} for name, keys in taken.items()}
+        accepted = {name: _arguments_of(part) for name, part in parts.items()}
+        plain = {name: {key: kwargs[key] for key in keys if key in kwargs} for name, keys in accepted.items()}
         if audio is not None:
-            plain["imu"].pop("sampling_rate", None)
-        # What no part that transformers knows takes, it would warn about.
-        foreign = set().union(*taken.values()) - _KNOWN_ARGUMENTS
+            for arguments in plain.values():
+                arguments.pop("sampling_rate", None)
+        # The base class warns about arguments that none of the parts accepts that it knows.
+        foreign = set().union(*accepted.values()) - _KNOWN_ARGUMENTS
         data: dict[str, Any] = {}
-        if not given or any(value is not None for value in known.values()):
+        if all(value is None for value in own.values()) or any(value is not None for value in known.values()):
             data.update(super().__call__(**known, **{key: kwargs[key] for key in kwargs if key not in foreign}))
         for name, value in own.items():
             if value is not None:
-                data.update(getattr(self, _OWN[name])(value, **{**plain[name], **own_kwargs[name]}))
-        inputs = BatchFeature(data)
-        device = kwargs.get("device")
-        return inputs.to(device) if device is not None and kwargs.get("return_tensors") == "pt" else inputs
+                data.update(self._call_part(name, parts[name], value, **{**plain[name], **own_kwargs[name]}))
+        return _move(BatchFeature(data), **kwargs)
+
+    def _call_part(self, name: str, part: Any, items: Any, **kwargs: Any) -> BatchFeature:
+        """Preprocess items of a modality that the base class does not know."""
+        if part is None:
+            return BatchFeature({model_argument(name): _stack(name, items)}, kwargs.get("return_tensors"))
+        outputs = part(items, **kwargs)
+        if name in MODALITIES:
+            return outputs
+        # The values of an extra modality have its name, whatever the part calls them.
+        key = next((key for key in part.model_input_names if key in outputs), None)
+        if key is None:
+            raise ValueError(
+                f"Expected the processor of {name!r} to return one of {part.model_input_names}, "
+                f"but got {list(outputs)}."
+            )
+        return BatchFeature({model_argument(name): outputs[key]})
 
     def prepare(self, modality: str, items: list, **kwargs: Any) -> BatchFeature:
-        """Prepare items of one modality, which may be an extra one.
+        """Preprocess items of one modality, which may be an extra modality.
 
         Args:
             modality: Name of the modality.
-            items: The items. Of an extra modality without a processor part, the values that its tower reads.
-            **kwargs: As for [`~ImageBindProcessor.__call__`].
+            items: The items. For an extra modality without a part: arrays of the shape that its tower expects.
+            **kwargs: See [`~ImageBindProcessor.__call__`].
 
         Returns:
-            The model's argument for the modality, and for text also the attention mask.
+            The argument of the model for this modality, and for text also the attention mask.
         """
-        if modality not in MODALITIES:
-            return BatchFeature(
-                {model_argument(modality): np.asarray(items, np.float32)}, kwargs.get("return_tensors")
-            )
-        return self(**{processor_argument(modality): items}, **kwargs)
+        if modality in MODALITIES or modality in self.extra_processors:
+            return self(**{processor_argument(modality): items}, **kwargs)
+        return _move(self._call_part(modality, None, items, **kwargs), **kwargs)
 
     def prepare_inputs_layout(
         self, images: Any = None, text: Any = None, videos: Any = None, audio: Any = None, **kwargs: Any
     ) -> tuple[Any, Any, Any, Any]:
-        """Leave inputs as they are: the parts read more forms than the base class lets through."""
+        """Return the inputs unchanged: the parts accept more formats than the base class."""
         return images, text, videos, audio
 
     @property
     def model_input_names(self) -> list[str]:
-        """Names of everything that the parts return."""
-        names = (name for part in self._parts for name in getattr(self, part).model_input_names)
-        return list(dict.fromkeys(names))
+        """Names of all outputs of the parts."""
+        names = [name for part in self._parts for name in getattr(self, part).model_input_names]
+        return list(dict.fromkeys([*names, *map(model_argument, self.extra_processors)]))
 
     def save_modality_folders(self, save_directory: str | os.PathLike) -> None:
-        """Save each part once more in a folder named as its modality, for `from_pretrained(…, subfolder="audio")`.
+        """Also save each part in a folder of its own, for `from_pretrained(..., subfolder="audio")`.
 
         Args:
-            save_directory: Where the folders `text`, `vision`, `video`, `audio`, `depth`, `thermal` and `imu` are
-                made, as far as there are parts.
+            save_directory: Where to create the folders. They have the names of the modalities, except `vision` for
+                images. There is none for a modality without a part.
         """
-        for name, row in MODALITIES.items():
-            if row.processor_part in self._parts:
-                # The folder of the image processor is named as its tower: `vision`.
-                folder = Path(save_directory) / (row.tower if name == "image" else name)
-                part = getattr(self, row.processor_part)
-                ImageBindProcessor(**{row.processor_part: part}).save_pretrained(folder)
+        processors = {
+            # The folder of the image processor has the name of the tower.
+            row.tower if name == "image" else name: {row.processor_part: getattr(self, row.processor_part)}
+            for name, row in MODALITIES.items()
+            if row.processor_part in self._parts
+        }
+        processors |= {
+            name: {"extra_processors": {name: part}}
+            for name, part in self.extra_processors.items()
+            if part is not None
+        }
+        for folder, parts in processors.items():
+            ImageBindProcessor(**parts).save_pretrained(Path(save_directory) / folder)
+
+
+def _move(inputs: BatchFeature, device: Any = None, return_tensors: Any = None, **kwargs: Any) -> BatchFeature:
+    return inputs.to(device) if device is not None and return_tensors == "pt" else inputs
 
 
 def _arguments_of(part: Any) -> set[str]:
-    """Return the names of what a part takes besides its input."""
+    """Return the names of the arguments that a part accepts, without its input."""
     if part is None:
-        return set()
+        return {"return_tensors"}
     arguments = getattr(part, "valid_kwargs", None)
-    names = arguments.__annotations__ if arguments else inspect.signature(part).parameters
-    return {"return_tensors", *names} - {"imu", "kwargs"}
+    names = arguments.__annotations__ if arguments else list(inspect.signature(part).parameters)[1:]
+    return {"return_tensors", *names} - {"args", "kwargs"}
+
+
+def _stack(name: str, items: Any) -> np.ndarray:
+    """Stack items that are already preprocessed. An array is a batch."""
+
+    def to_array(item: Any) -> np.ndarray:
+        return np.asarray(item.detach().float().cpu() if isinstance(item, torch.Tensor) else item, np.float32)
+
+    try:
+        if isinstance(items, (np.ndarray, torch.Tensor)):
+            return to_array(items)
+        arrays = [to_array(item) for item in items]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Expected the items of {name!r} to be arrays of numbers: {error}") from error
+    shapes = {array.shape for array in arrays}
+    if len(shapes) != 1:
+        raise ValueError(f"Expected items of {name!r} with the same shape, but got {sorted(shapes)}.")
+    return np.stack(arrays)
 
 
 def _sizes(side: int) -> dict[str, dict[str, int]]:
