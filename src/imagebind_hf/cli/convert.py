@@ -41,7 +41,10 @@ def convert(
         typer.Option("--accept-license", help="Accept the license of the weights (non-commercial use)."),
     ] = False,
 ) -> None:
-    """Convert the published checkpoint to this package's format, or back, bit for bit."""
+    """Convert the published checkpoint, or back.
+
+    The conversion is exact in both directions.
+    """
     if download and (to_original or original_config is not None):
         raise typer.BadParameter("Use it without --to-original and --original-config.", param_hint="'--download'")
     expected = 1 if download else 2
@@ -70,10 +73,15 @@ def convert(
 def export(
     model: ModelArgument,
     output: Annotated[Path, typer.Argument(help="Folder for the ONNX files.")],
-    modality: Annotated[list[str] | None, typer.Option(help="Modality to export. Repeatable. Default: all.")] = None,
+    modality: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Modality. Repeatable. Default: all.")
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Also write files with weights quantized to 8 bits.")] = False,
 ) -> None:
-    """Export each modality to ONNX, and check the outputs against the model's."""
+    """Export a model to ONNX, one file per modality.
+
+    Outputs are compared with those of the model.
+    """
     with running():
         from ..deploy.onnx import export_onnx
 

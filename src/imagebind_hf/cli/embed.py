@@ -43,7 +43,10 @@ def embed(
     actors: Annotated[int, typer.Option(min=1, help="With --engine ray: number of processes that compute.")] = 2,
     as_json: JsonOption = False,
 ) -> None:
-    """Embed files, folders, archives and data sets of any modality. Resumes where it was interrupted."""
+    """Embed files and data sets to files on disk.
+
+    Takes any modality. Running the same command again resumes an interrupted run.
+    """
     if column is not None and modality is None:
         raise typer.BadParameter("It needs --modality, the modality of the column.", param_hint="'--column'")
     with running():

@@ -39,7 +39,10 @@ def evaluate(
     dtype: DtypeOption = "auto",
     overrides: OverridesOption = None,
 ) -> None:
-    """Evaluate a model (zero-shot classification, retrieval, few-shot probes) beside the paper's results."""
+    """Evaluate a model on a benchmark.
+
+    Measures zero-shot classification, retrieval and few-shot probes, and shows the paper's results beside them.
+    """
     with running():
         check_device(device)
         from ..evaluation.command import run_benchmark
@@ -65,7 +68,10 @@ def score(
     output: OutputFileOption = None,
     batch_size: BatchSizeOption = 4,
 ) -> None:
-    """Compute the ImageBind score of videos and their audio: the mean cosine similarity times 100."""
+    """Compute the ImageBind score of videos.
+
+    The score is the mean cosine similarity of videos and their audio, times 100.
+    """
     with running():
         from ..evaluation.command import run_score
 

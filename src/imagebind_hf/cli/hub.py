@@ -16,7 +16,10 @@ def info(
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the Hub.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Describe a model without loading its weights: modalities, sizes, license and training facts."""
+    """Describe a model without loading its weights.
+
+    Shows modalities, sizes, license and training facts.
+    """
     with running():
         from ..hub.info import model_info
 
@@ -47,7 +50,10 @@ def push(
     base_model: Annotated[str | None, typer.Option(help="Hub id of the base model of an adapter.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files to upload and exit.")] = False,
 ) -> None:
-    """Publish a checkpoint on the Hub in one commit. Log in first with `hf auth login` or set HF_TOKEN."""
+    """Publish a checkpoint on the Hub.
+
+    Makes one commit. Log in first with `hf auth login`, or set HF_TOKEN.
+    """
     with running():
         from ..hub.push import check_files, find_files, push_folder
 

@@ -18,7 +18,8 @@ _DEVICE_TYPES = ("cpu", "cuda", "hpu", "mlu", "mps", "musa", "npu", "xla", "xpu"
 def check_model(model: str | None) -> str | None:
     """Check that a model is an existing folder, or can be a Hub id.
 
-    A Hub id is `org/name`. If the folder `org` exists locally, `org/name` is taken for a local path.
+    A Hub id is `org/name`. If the folder `org` exists, or is `outputs` (the default output folder), `org/name` is a
+    local path.
 
     Args:
         model: The value of `--model` or of a MODEL argument.
@@ -31,8 +32,8 @@ def check_model(model: str | None) -> str | None:
     """
     if model is None or Path(model).is_dir():
         return model
-    is_hub_id = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", model) is not None
-    if is_hub_id and not Path(model).parent.exists():
+    match = re.fullmatch(r"([\w-][\w.-]*)/[\w-][\w.-]*", model)
+    if match and match[1] != "outputs" and not Path(match[1]).exists():
         return model
     raise typer.BadParameter(f"There is no folder {model!r}. Expected a local folder or a Hub id such as org/name.")
 
@@ -161,6 +162,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 OutputFileOption = Annotated[Path | None, typer.Option(callback=check_output_file, help="JSON file for the results.")]
 OverridesOption = Annotated[
     list[str] | None,
-    typer.Option("--set", callback=check_override, help="Override a setting: key.subkey=value. Repeatable."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", callback=check_override, help="Override a setting: a.b=value. Repeatable."
+    ),
 ]
 DataOption = Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Folder with the data files.")]

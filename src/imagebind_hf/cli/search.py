@@ -34,7 +34,7 @@ def index(
     ] = None,
     modality: ModalityOption = None,
     column: ColumnOption = None,
-    remove: Annotated[list[str] | None, typer.Option(help="Id, file or folder to remove. Repeatable.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(metavar="ID", help="Id, file or folder to remove.")] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove items whose files no longer exist.")] = False,
     approximate: Annotated[
         bool,
@@ -47,7 +47,10 @@ def index(
     dtype: DtypeOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Embed files and data sets of any modality into a search index. Skips unchanged items."""
+    """Add files and data sets to a search index.
+
+    Takes any modality. Only new and changed items are embedded.
+    """
     if not (inputs or remove or prune or approximate):
         raise typer.BadParameter("Name files or folders to add, or use --remove, --prune or --approximate.")
     if column is not None and modality is None:
@@ -69,22 +72,22 @@ def index(
 
 def search(
     store: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the index.")],
-    text: Annotated[list[str] | None, typer.Option(help="Query text. Query options are repeatable.")] = None,
-    image: Annotated[list[str] | None, typer.Option(help="Query image.")] = None,
-    video: Annotated[list[str] | None, typer.Option(help="Query video.")] = None,
-    audio: Annotated[list[str] | None, typer.Option(help="Query audio.")] = None,
-    depth: Annotated[list[str] | None, typer.Option(help="Query depth map.")] = None,
-    thermal: Annotated[list[str] | None, typer.Option(help="Query thermal image.")] = None,
-    imu: Annotated[list[str] | None, typer.Option(help="Query IMU recording (CSV file).")] = None,
-    minus_text: Annotated[list[str] | None, typer.Option(help="Text to subtract from the query.")] = None,
+    text: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Query text. Queries are repeatable.")] = None,
+    image: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Query image.")] = None,
+    video: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Query video.")] = None,
+    audio: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Query audio.")] = None,
+    depth: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Query depth map.")] = None,
+    thermal: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Query thermal image.")] = None,
+    imu: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Query IMU recording (CSV file).")] = None,
+    minus_text: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Text to subtract.")] = None,
     weight: Annotated[
         list[str] | None,
-        typer.Option(help="Weight of a query option, such as audio=0.5 or minus-text=0.3. Default: 1."),
+        typer.Option(metavar="NAME=NUMBER", help="Weight of a query option (audio=0.5, minus-text=0.3). Default: 1."),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Number of results.")] = 10,
-    only: Annotated[list[str] | None, typer.Option(help="Return only items of this modality. Repeatable.")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="MODALITY", help="Return only this modality.")] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Compare with every item; skip the approximate index.")
+        bool, typer.Option("--exact", help="Compare with every item, without the approximate index.")
     ] = False,
     html: Annotated[Path | None, typer.Option(callback=check_output_file, help="HTML file for the results.")] = None,
     embed_media: Annotated[
@@ -96,7 +99,10 @@ def search(
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search an index with a weighted mixture of texts, images, audio and other modalities."""
+    """Search an index with items of any modality.
+
+    A query is a weighted sum of texts, images, audio and other items.
+    """
     given = {"text": text, "image": image, "video": video, "audio": audio, "depth": depth, "thermal": thermal}
     given |= {"imu": imu, "minus-text": minus_text}
     if not any(given.values()):

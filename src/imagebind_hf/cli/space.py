@@ -15,12 +15,15 @@ def app(
     model: ModelOption,
     index: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="Folder of files to search. Default: generated examples."),
+        typer.Option(exists=True, file_okay=False, help="Folder of files to search. Default: examples."),
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the server. Default: 7860.")] = None,
     share: Annotated[bool, typer.Option("--share", help="Create a public link through Gradio.")] = False,
 ) -> None:
-    """Open the browser app: compare modalities, classify with labels and search a folder."""
+    """Open the browser app.
+
+    It compares modalities, classifies with your labels and searches a folder.
+    """
     with running():
         from ..serving.space import launch
 

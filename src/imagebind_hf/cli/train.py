@@ -45,7 +45,10 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for the model and the plot.")] = Path("outputs/demo"),
     seed: Annotated[int, typer.Option(help="Random seed of the data and the training.")] = 0,
 ) -> None:
-    """Train a small model on the six-digits data set, reload it and plot what it learned (3 minutes on a CPU)."""
+    """Train a small model and plot what it learned.
+
+    Trains on six digits, a generated data set of six modalities, in three to five minutes on a CPU.
+    """
     with running():
         from ..demo import run_demo
 

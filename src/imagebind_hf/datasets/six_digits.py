@@ -13,6 +13,7 @@ import datasets
 import numpy as np
 from PIL import Image
 
+from ..utils.extras import needs_extra
 from . import six_digits_signals as signals
 
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -89,7 +90,8 @@ def load_six_digits(modality: str, split: str = "train", *, seed: int = 0, repea
 
 def originals(split: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a split's handwritten digits, `(rows, 8, 8)` in [0, 1], and their classes."""
-    from sklearn.datasets import load_digits
+    with needs_extra("demo"):
+        from sklearn.datasets import load_digits
 
     digits = load_digits()
     rng = np.random.default_rng(0)
@@ -127,7 +129,9 @@ def plot_six_digits(path: str | Path, seed: int = 0) -> Path:
     import io
 
     import soundfile
-    from matplotlib.figure import Figure
+
+    with needs_extra("demo"):
+        from matplotlib.figure import Figure
 
     sets = {modality: load_six_digits(modality, "test", seed=seed) for modality in MODALITIES}
     figure = Figure(figsize=(12, 7.6), layout="constrained")

@@ -3,14 +3,17 @@
 """How six digits look, sound and move. Numbers are choices: classes vary, and can be told apart."""
 
 import io
+from functools import cache
+from types import ModuleType
 
 import numpy as np
-from scipy import constants
-from scipy.ndimage import affine_transform, gaussian_filter, gaussian_filter1d
+
+from ..utils.extras import needs_extra
 
 SIDE = 64  # pixels
 AUDIO_RATE = 16_000  # Hz
 IMU_RATE, IMU_SAMPLES = 200, 2000  # Hz; 10 s
+GRAVITY = 9.80665  # m/s²
 
 # Frequencies of the keys of a telephone (ITU-T Q.23), in Hz.
 _ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477)
@@ -32,6 +35,13 @@ _PATHS = {
 }  # fmt: skip
 
 
+@cache
+def _ndimage() -> ModuleType:
+    with needs_extra("demo"):
+        from scipy import ndimage
+    return ndimage
+
+
 def draw_mask(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw an 8x8 digit large: turned, scaled and moved a little; float `(64, 64)` in [0, 1]."""
     angle = np.deg2rad(rng.uniform(-8, 8))
@@ -39,14 +49,16 @@ def draw_mask(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * step
     centre = (SIDE - 1) / 2 + rng.uniform(-3, 3, size=2)
     # Output pixel p shows the original, which gets an empty border, at turn @ (p - centre) + its middle.
-    mask = affine_transform(np.pad(digit, 1), turn, offset=4.5 - turn @ centre, output_shape=(SIDE, SIDE), order=3)
+    mask = _ndimage().affine_transform(
+        np.pad(digit, 1), turn, offset=4.5 - turn @ centre, output_shape=(SIDE, SIDE), order=3
+    )
     mask = np.clip((mask - 0.2) / 0.5, 0, 1)
     return mask * mask * (3 - 2 * mask)
 
 
 def _texture(rng: np.random.Generator, smoothness: float) -> np.ndarray:
     """Smooth noise of unit deviation, `(64, 64)`."""
-    noise = gaussian_filter(rng.standard_normal((SIDE, SIDE)), smoothness, mode="wrap")
+    noise = _ndimage().gaussian_filter(rng.standard_normal((SIDE, SIDE)), smoothness, mode="wrap")
     return noise / noise.std()
 
 
@@ -74,7 +86,7 @@ def draw_depth(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """See a digit as relief on a slanted wall; millimetres, uint16 `(64, 64)`."""
     distance = rng.uniform(0.5, 1.2)
     wall = distance + 0.06 * distance * _slope(rng)
-    depth = wall - rng.uniform(0.12, 0.2) * gaussian_filter(mask, 0.7)
+    depth = wall - rng.uniform(0.12, 0.2) * _ndimage().gaussian_filter(mask, 0.7)
     # The noise of a structured-light sensor grows with the square of the distance.
     depth += 0.003 * distance**2 * rng.standard_normal(depth.shape)
     return np.round(1000 * depth).astype(np.uint16)
@@ -84,7 +96,7 @@ def draw_thermal(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """See the warm trace of a finger, older and so cooler at the top; uint8 `(64, 64)`."""
     ambient = rng.uniform(50, 110) + 15 * _slope(rng) + 2 * _texture(rng, 3)
     age = np.linspace(1, 0, SIDE)[:, None]
-    warmth = gaussian_filter(mask, rng.uniform(1.0, 2.2)) * np.exp(-rng.uniform(0.2, 0.9) * age)
+    warmth = _ndimage().gaussian_filter(mask, rng.uniform(1.0, 2.2)) * np.exp(-rng.uniform(0.2, 0.9) * age)
     picture = ambient + rng.uniform(60, 120) * warmth + 2 * rng.standard_normal(mask.shape)
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
 
@@ -100,7 +112,7 @@ def dial(digit: int, rng: np.random.Generator) -> np.ndarray:
         rng.uniform(0.7, 1.0) * np.sin(2 * np.pi * frequency * times + rng.uniform(0, 2 * np.pi))
         for frequency in DIAL_TONES[digit]
     )
-    noise = gaussian_filter1d(rng.standard_normal(AUDIO_RATE), rng.uniform(0.3, 2.0))
+    noise = _ndimage().gaussian_filter1d(rng.standard_normal(AUDIO_RATE), rng.uniform(0.3, 2.0))
     level = rng.uniform(0.1, 0.4)
     wave = level * (envelope * tone + rng.uniform(0.02, 0.3) * noise / noise.std())
     return np.clip(wave, -1, 1).astype(np.float32)
@@ -131,13 +143,13 @@ def write_in_air(digit: int, rng: np.random.Generator) -> np.ndarray:
     whole = np.concatenate(
         [np.repeat(path[:, :1], start, 1), path, np.repeat(path[:, -1:], IMU_SAMPLES - start - length, 1)], axis=1
     )
-    whole = gaussian_filter1d(whole, 0.1 * IMU_RATE, axis=1, mode="nearest")
+    whole = _ndimage().gaussian_filter1d(whole, 0.1 * IMU_RATE, axis=1, mode="nearest")
     velocity = np.gradient(whole, 1 / IMU_RATE, axis=1)
     acceleration = np.gradient(velocity, 1 / IMU_RATE, axis=1)
 
     # The phone stands upright, leaning a little; the wrist turns with the movement.
     pitch, roll = np.deg2rad(rng.uniform(-12, 12, size=2))
-    gravity = constants.g * np.array([np.sin(roll), np.cos(roll) * np.cos(pitch), np.sin(pitch)])
+    gravity = GRAVITY * np.array([np.sin(roll), np.cos(roll) * np.cos(pitch), np.sin(pitch)])
     accel = np.stack([*acceleration, np.zeros(IMU_SAMPLES)]) + gravity[:, None]
     turn = rng.uniform(1.2, 2.0)  # rad/m
     gyro = np.stack([-turn * velocity[1], turn * velocity[0], 0.3 * turn * (velocity[0] - velocity[1])])
@@ -148,5 +160,5 @@ def write_in_air(digit: int, rng: np.random.Generator) -> np.ndarray:
 
 def _wander(length: int, rng: np.random.Generator) -> np.ndarray:
     """A smooth random curve of about unit size."""
-    curve = gaussian_filter1d(rng.standard_normal(length), 0.3 * IMU_RATE)
+    curve = _ndimage().gaussian_filter1d(rng.standard_normal(length), 0.3 * IMU_RATE)
     return curve / max(curve.std(), 1e-6)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ..models.imagebind.image_processing_imagebind import SENSOR_BASELINES
 from ..models.imagebind.media import load_image
+from ..utils.extras import needs_extra
 from .folders import Item, Problem, open_folder, read_items, show, walk
 
 # The scenes of the data set's own benchmark, those with more than 80 pictures.
@@ -146,7 +147,8 @@ def _key(path: str | Path) -> str | None:
 
 def _read_split(root: Path, split: str, split_file: str | None) -> list[str]:
     """Read which items are in a split; their paths are those of the machine that the list was made on."""
-    from scipy.io import loadmat
+    with needs_extra("train"):
+        from scipy.io import loadmat
 
     if split not in _SPLITS:
         raise ValueError(f"Unknown split {split!r}: choose from {[*_SPLITS, 'all']}.")

@@ -4,8 +4,8 @@
 
 import datasets
 import numpy as np
-from scipy import constants
-from scipy.ndimage import gaussian_filter1d
+
+from ..utils.extras import needs_extra
 
 
 def stroke_to_imu(
@@ -36,6 +36,10 @@ def stroke_to_imu(
     Raises:
         ValueError: If the stroke has another shape, fewer than two points, or is not finite.
     """
+    with needs_extra("train"):
+        from scipy import constants
+        from scipy.ndimage import gaussian_filter1d
+
     stroke = np.asarray(stroke, dtype=np.float64)
     if stroke.ndim != 2 or stroke.shape[1] != 2 or len(stroke) < 2 or not np.isfinite(stroke).all():
         raise ValueError(f"Expected a finite stroke of shape (points >= 2, 2), got an array of shape {stroke.shape}.")
