@@ -14,7 +14,7 @@ from transformers import AutoModel, AutoProcessor, pipeline
 
 from .datasets.six_digits import CLASS_NAMES, TEMPLATES, load_six_digits
 from .evaluation import embed_dataset, retrieval_by_class
-from .evaluation.measure import format_results
+from .evaluation.report import format_results
 from .training.recipe import load_recipe
 from .training.run import run_recipe
 

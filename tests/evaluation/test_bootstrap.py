@@ -30,7 +30,7 @@ def test_other_statistics():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="an outcome for each item"):
+    with pytest.raises(ValueError, match="one outcome per item"):
         bootstrap_interval([])
-    with pytest.raises(ValueError, match="confidence is 95"):
+    with pytest.raises(ValueError, match="`confidence` to be between 0 and 1, but got 95"):
         bootstrap_interval([1.0], confidence=95)

@@ -241,13 +241,13 @@ def measure(model, processor, folder, rows: dict, features: dict, **config) -> d
     return Measurement({"imu": EvaluationConfig(source, **config)}).run(model, processor)
 
 
-@pytest.mark.parametrize("labels, shown", [([0, -1, 1], "row 1 for one: -1"), ([0, 1, None], "row 2 for one: None")])
+@pytest.mark.parametrize("labels, shown", [([0, -1, 1], "row 1: -1"), ([0, 1, None], "row 2: None")])
 def test_rows_of_no_class(model, processor, tmp_path, labels, shown):
     features = {"label": ClassLabel(names=["a", "b"])}
-    with pytest.raises(ValueError, match=f"imu: 1 of 3 rows are of no class that has a name, {shown}"):
+    with pytest.raises(ValueError, match=f"imu: 1 of 3 rows have no valid class, for example {shown}"):
         measure(model, processor, tmp_path, {"label": labels}, features, templates=["{}"])
     features = {"label": List(ClassLabel(names=["a", "b"]))}
-    with pytest.raises(ValueError, match="1 of 3 rows are of no class"):
+    with pytest.raises(ValueError, match="1 of 3 rows have no valid class"):
         rows = {"label": [[label] for label in labels]}
         measure(model, processor, tmp_path, rows, features, templates=["{}"], multi_label=True)
 
@@ -264,8 +264,8 @@ def test_rows_without_captions_are_left_out(model, processor, tmp_path):
     # As many captions as rows, which nevertheless do not pair up.
     rows = {"text": [["a dog", "a cat"], [], ["a cow"]]}
     results = measure(model, processor, tmp_path, rows, {"text": List(Value("string"))}, against="text")
-    assert results["unreadable"] == {"imu": {"1": "It has no text."}}
+    assert results["unreadable"] == {"imu": {"1": "The row has no text."}}
     rows = {"text": [["a dog", "a cat"], ["a cow"], []]}
     other = measure(model, processor, tmp_path, rows, {"text": List(Value("string"))}, against="text")
-    assert other["unreadable"] == {"imu": {"2": "It has no text."}}
+    assert other["unreadable"] == {"imu": {"2": "The row has no text."}}
     assert results["retrieval"]["imu: text to imu"]["chance"] == 0.5

@@ -34,7 +34,11 @@ def test_more_examples_help_and_draws_differ():
 
 @pytest.mark.parametrize(
     "shots, message",
-    [([21], "21 shots are more than some classes have items: {0: 20"), ([0], "from 1 on"), (["some"], "'some'")],
+    [
+        ([21], "at least 21 training items per class, but some have fewer: {0: 20"),
+        ([0], "at least 1 or 'all', but got 0"),
+        (["some"], "'some'"),
+    ],
 )
 def test_bad_shots(shots, message):
     with pytest.raises(ValueError, match=message):
@@ -43,5 +47,5 @@ def test_bad_shots(shots, message):
 
 def test_unknown_classes():
     train, labels = clouds(60, 0)
-    with pytest.raises(ValueError, match=r"of classes \[5\]"):
+    with pytest.raises(ValueError, match=r"test classes \[5\] have no training items"):
         few_shot_accuracy(train, labels, train[:1], torch.tensor([5]))

@@ -52,9 +52,9 @@ def test_rows_belong_together_by_default():
 
 def test_bad_targets():
     embeds = torch.eye(3)
-    with pytest.raises(ValueError, match="3 queries and 2 items"):
+    with pytest.raises(ValueError, match="3 queries and 2 gallery items"):
         target_ranks(embeds, embeds[:2])
-    with pytest.raises(ValueError, match="Got 1 targets for 3 queries"):
+    with pytest.raises(ValueError, match="targets for 3 queries, but got 1"):
         target_ranks(embeds, embeds, [[0]])
     for wrong in ([], [3], [-1]):
         with pytest.raises(ValueError, match="rows 0 to 2 of the gallery"):

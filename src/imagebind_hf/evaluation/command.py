@@ -8,7 +8,8 @@ from typing import Any
 from ..hub.checkpoints import load_model
 from .config import Benchmark
 from .imagebind_score import imagebind_score
-from .measure import Measurement, format_results, model_index
+from .measure import Measurement
+from .report import format_results, model_index
 
 
 def run_benchmark(
@@ -60,15 +61,15 @@ def run_benchmark(
 
 
 def run_score(folder: str | Path, model: str, batch_size: int = 4) -> tuple[str, dict[str, Any]]:
-    """Compute the ImageBind score of a folder, with only the towers that it takes.
+    """Compute the ImageBind score of a folder. Only the vision and the audio tower are loaded.
 
     Args:
-        folder: Folder of videos, with sounds of their names or with their own.
-        model: Folder or Hub id.
-        batch_size: Clips that are computed together.
+        folder: Folder of videos; see [`~imagebind_hf.evaluation.imagebind_score.find_clips`].
+        model: Folder or Hub id of the model.
+        batch_size: Number of clips per forward pass.
 
     Returns:
-        What to print, and what [`imagebind_score`] returned.
+        The score as text to print, and the result of [`imagebind_score`].
 
     Raises:
         ValueError: If the model lacks a tower, or no clip can be read.
@@ -76,7 +77,8 @@ def run_score(folder: str | Path, model: str, batch_size: int = 4) -> tuple[str,
     loaded, processor = load_model(model, ["video", "audio"])
     result = imagebind_score(loaded, processor, folder, batch_size)
     low, high = result["interval"]
-    lines = [f"{result['score']:.2f} (95 %: {low:.2f} to {high:.2f}) of {len(result['clips'])} clips"]
+    lines = [f"{result['score']:.2f} (95 % interval: {low:.2f} to {high:.2f}), {len(result['clips'])} clips"]
     if result["unreadable"]:
-        lines.append(f"{len(result['unreadable'])} could not be read: {', '.join(list(result['unreadable'])[:5])}")
+        shown = ", ".join(list(result["unreadable"])[:5])
+        lines.append(f"{len(result['unreadable'])} clips could not be read, for example {shown}")
     return "\n".join(lines), result

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What to measure, as data (YAML): the test sets of benchmarks, and of recipes."""
+"""Configuration of an evaluation: benchmarks and their test sets, read from YAML."""
 
 from dataclasses import dataclass, field
 from importlib import resources
@@ -10,24 +10,26 @@ from typing import Any
 import yaml
 
 from ..datasets.sources import SourceConfig
+from ..utils.names import nearest_name
 from ..utils.schema import load_settings
 
 
 @dataclass
 class EvaluationConfig:
-    """A test set, for zero-shot classification and retrieval.
+    """A test set for zero-shot classification, retrieval, or both.
 
     Args:
-        source: Where the rows come from. For classification they have a column `label`.
-        templates: Sentences with `{}` for the class names, or the name of a set of them: `imagenet`.
-        modality: The modality; by default the name of the entry. `{modality: weight}` adds embeddings of several in
-            the same rows up.
-        against: A modality in the same rows, `image` or `text` for instance: row by row retrieval, both ways. Several
-            texts of a row, as a list, are all right.
-        groups: What each class is asked by: its score is that of the best of these names. By default its own name.
-        multi_label: The column `label` lists classes: mean average precision.
-        folds: A column; results are means over its values (ESC-50's five folds).
-        views: Embed each item, but not what is retrieved `against`, as the mean of so many views; see
+        source: Source of the rows. Classification needs a column `label`.
+        templates: Prompt templates with `{}` for the class name, or the name of a packaged set: `imagenet`. Enables
+            zero-shot classification.
+        modality: The modality to embed. Defaults to the name of the entry. With `{modality: weight}`, the embeddings
+            of several modalities of a row are combined.
+        against: Another modality of the same rows, for example `image` or `text`. Enables retrieval between the two
+            modalities, in both directions. A row may have a list of texts.
+        groups: Several names for a class, whose score is the maximum over them. By default, a class has its own name.
+        multi_label: Whether `label` is a list of classes. The metric is then mean average precision.
+        folds: Column of the fold number. Results are means over folds, as for the five folds of ESC-50.
+        views: Test-time augmentation of the items, but not of the items of `against`; see
             [`~imagebind_hf.evaluation.embed_dataset`].
     """
 
@@ -43,16 +45,16 @@ class EvaluationConfig:
 
 @dataclass
 class FewShotConfig:
-    """A linear probe on embeddings, trained on few items of each class.
+    """A linear probe on embeddings, trained on a few items per class.
 
-    The classes of both sources, in the column `label`, are the same by their names, whatever their order.
+    Classes of the two sources are matched by name. Their numbers may differ.
 
     Args:
-        train: Source of the items that are drawn from.
-        test: Source of the test items.
-        shots: Items of each class; `all` for all there are.
-        seeds: Number of draws.
-        modality: The modality; by default the name of the entry.
+        train: Source of the training items, with a column `label`.
+        test: Source of the test items, with a column `label`.
+        shots: Numbers of training items per class. `all` trains on every item.
+        seeds: Number of random draws of the training items.
+        modality: The modality to embed. Defaults to the name of the entry.
     """
 
     train: SourceConfig
@@ -67,12 +69,12 @@ class Benchmark:
     """A benchmark.
 
     Args:
-        title: What it is called.
-        evaluation: Its test sets, by name.
-        few_shot: Its linear probes, by name.
-        protocol: How it is done, and what is not known of how the authors did it.
-        paper: The paper's figures, and its chance level, by what they are of.
-        reference: Other figures to compare with.
+        title: Title to print above the results.
+        evaluation: Test sets, by name.
+        few_shot: Linear probes, by name.
+        protocol: Description of the evaluation protocol, including what the paper does not specify.
+        paper: Results of the paper and the chance level, by metric.
+        reference: Other results to compare with, by name.
     """
 
     title: str
@@ -84,25 +86,33 @@ class Benchmark:
 
 
 def load_benchmark(path: str | Path, overrides: list[str] | None = None) -> Benchmark:
-    """Read a benchmark; arguments and errors as for [`~imagebind_hf.training.recipe.load_recipe`]."""
+    """Read a benchmark.
+
+    Args:
+        path: A YAML file, or the name of a benchmark of this package.
+        overrides: Changes of the form `a.b=value`, with the value in YAML. List items are addressed by number.
+
+    Raises:
+        ValueError: If there is no such benchmark, the file is not valid YAML, or a key is unknown.
+    """
     return load_settings(Benchmark, path, resources.files(__package__) / "benchmarks", overrides, what="benchmark")
 
 
 def benchmark_names() -> list[str]:
-    """Return the names of the benchmarks that this package contains."""
+    """Return the names of the benchmarks of this package."""
     files = (resources.files(__package__) / "benchmarks").iterdir()
     return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
 
 
 def load_templates(templates: list[str] | str) -> list[str]:
-    """Return prompts: those given, or a set by its name.
+    """Return a list of prompt templates, or the packaged list with a name.
 
     Raises:
-        ValueError: If there is no such set.
+        ValueError: If there is no list with this name.
     """
     if not isinstance(templates, str):
         return templates
     known = yaml.safe_load((resources.files(__package__) / "prompts.yaml").read_text(encoding="utf-8"))
     if templates not in known:
-        raise ValueError(f"There is no set of prompts {templates!r}, only {list(known)}.")
+        raise ValueError(f"Unknown set of prompt templates {templates!r}. {nearest_name(templates, known)}")
     return known[templates]

@@ -1,14 +1,13 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Few-shot linear probes on embeddings (paper, section 4.4)."""
+"""Few-shot linear probes on embeddings (section 4.4 of the paper)."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+
+from ..utils.extras import needs_extra
 
 
 def few_shot_accuracy(
@@ -19,35 +18,41 @@ def few_shot_accuracy(
     shots: Sequence[int | str] = (1, 2, 4, 8, "all"),
     seeds: int = 5,
 ) -> dict[str, dict[str, float]]:
-    """Train logistic regressions on few items of each class, and test them.
+    """Train logistic regressions on a few items per class and compute their test accuracy.
 
-    Embeddings are brought to mean 0 and deviation 1 first: unit vectors of a contrastive model lie in a narrow cone,
-    where the regression's penalty weighs more than what tells classes apart.
+    Embeddings are standardized first. Embeddings of a contrastive model lie in a narrow cone, where without scaling
+    the regularization dominates the differences between classes.
 
     Args:
-        train_embeds, test_embeds (`torch.Tensor` of shape `(rows, E)`): Embeddings.
-        train_labels, test_labels (`torch.Tensor` of shape `(rows,)`): Their classes.
-        shots: Numbers of items of each class, or `"all"`.
-        seeds: Number of random draws; with `"all"` there is one.
+        train_embeds, test_embeds (`torch.Tensor` of shape `(num_rows, projection_dim)`): Embeddings.
+        train_labels, test_labels (`torch.Tensor` of shape `(num_rows,)`): Class numbers.
+        shots: Numbers of training items per class. `"all"` trains on every item.
+        seeds: Number of random draws of the training items. `"all"` needs only one.
 
     Returns:
-        By number of shots, `mean` and `std` of the accuracy over the draws.
+        By number of shots, the `mean` and the standard deviation (`std`) of the accuracy over the draws.
 
     Raises:
-        ValueError: If a class has fewer items than a number of shots, or test items are of a class without any.
+        ValueError: If a class has fewer training items than a number of shots, or a test class has no training item.
+        ImportError: If scikit-learn is not installed.
     """
+    with needs_extra("eval"):
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
     features, labels = train_embeds.numpy(), train_labels.numpy()
     classes, counts = np.unique(labels, return_counts=True)
     unknown = sorted(set(test_labels.tolist()) - set(classes.tolist()))
     if unknown:
-        raise ValueError(f"Test items are of classes {unknown}, which no training item is of: {classes.tolist()}.")
+        raise ValueError(f"The test classes {unknown} have no training items. Training classes: {classes.tolist()}.")
     results = {}
     for number in shots:
         if number != "all" and (not isinstance(number, int) or number < 1):
-            raise ValueError(f"Shots are numbers from 1 on, or 'all', got {number!r}.")
+            raise ValueError(f"Expected shots to be at least 1 or 'all', but got {number!r}.")
         if number != "all" and number > counts.min():
             few = dict(zip(classes[counts < number].tolist(), counts[counts < number].tolist(), strict=True))
-            raise ValueError(f"{number} shots are more than some classes have items: {few}.")
+            raise ValueError(f"Expected at least {number} training items per class, but some have fewer: {few}.")
         accuracies = []
         for seed in range(1 if number == "all" else seeds):
             rows = np.arange(len(labels))

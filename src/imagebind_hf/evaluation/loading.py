@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Test sets and probes as rows, checked before anything is embedded."""
+"""Loading and validation of test sets and linear probes, before anything is embedded."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,68 +9,72 @@ from typing import Any
 from datasets import ClassLabel, Dataset, IterableDataset, Value
 
 from ..datasets.sources import load_source
+from ..utils.progress import quiet_datasets
 from ..utils.transforms import build_transforms
 from .config import EvaluationConfig, FewShotConfig, load_templates
 
 
 def load_test_set(config: EvaluationConfig, name: str, data: str | Path | None = None) -> Dataset:
-    """Load a test set, with labels as `ClassLabel` where it is for classification.
+    """Load a test set. For classification, labels become `ClassLabel`s.
 
     Args:
-        config: The test set.
-        name: Its name, for errors, and its modality where the configuration has none.
-        data: Folder that files are relative to.
+        config: Configuration of the test set.
+        name: Name of the test set, which is its modality if the configuration has none.
+        data: Folder that `data_files` and `data_dir` are relative to.
 
     Raises:
-        ValueError: If files, columns or classes are missing, transforms are unknown, or there is nothing to measure.
+        ValueError: If files, columns or classes are missing, transforms are unknown, or there is nothing to evaluate.
     """
     weights = modality_weights(config, name)
-    # The source names one column; further ones are there under their own names.
-    rows = _on_disk(load_source(config.source, next(iter(weights)), data))
+    # The source renames the column of the first modality. The others have the names of their modalities.
+    rows = _to_disk(load_source(config.source, next(iter(weights)), data))
     wanted = [*columns_of(config, name), *([config.folds] if config.folds else [])]
     missing = [column for column in wanted if column not in rows.column_names]
     if missing:
-        raise ValueError(f"{name}: no columns {missing}, the data set has {rows.column_names}.")
+        raise ValueError(f"{name}: Expected the columns {missing}, but the columns are {rows.column_names}.")
     if config.templates is None and config.against is None:
-        raise ValueError(f"{name}: nothing to measure, give templates, or what to retrieve against.")
+        raise ValueError(f"{name}: Expected `templates` or `against`, but got neither.")
     if config.views and "text" in weights:
-        raise ValueError(f"{name}: views are transforms of numbers, there are none of texts.")
+        raise ValueError(f"{name}: Expected a modality other than text, because `views` are transforms of tensors.")
     for view in config.views:
         build_transforms(view)
     if config.templates is not None:
         load_templates(config.templates)
         if not config.multi_label and rows.features.get("label") == Value("string"):
-            rows = rows.class_encode_column("label")
+            with quiet_datasets():
+                rows = rows.class_encode_column("label")
         feature = rows.features.get("label")
         feature = getattr(feature, "feature", feature) if config.multi_label else feature
         if not getattr(feature, "names", None):
-            raise ValueError(f"{name}: classification needs a column 'label' of ClassLabel, it is {feature}.")
+            raise ValueError(f"{name}: Expected a column 'label' of type ClassLabel, but got {feature}.")
         _check_labels(rows["label"][:], len(feature.names), config.multi_label, name)
     return rows
 
 
 def load_probe(config: FewShotConfig, name: str, data: str | Path | None = None) -> list[Dataset]:
-    """Load what a probe learns from, and what it is tested on.
+    """Load the training and the test items of a linear probe.
 
     Args:
         config, name, data: As for [`load_test_set`].
 
     Raises:
-        ValueError: If files or columns are missing, or test rows are of a class that no training row is of.
+        ValueError: If files or columns are missing, or a test class has no training items.
     """
     sides = []
     for part, source in (("train", config.train), ("test", config.test)):
-        rows = _on_disk(load_source(source, config.modality or name, data))
+        rows = _to_disk(load_source(source, config.modality or name, data))
         feature = rows.features.get("label")
         if not isinstance(feature, (ClassLabel, Value)):
-            raise ValueError(f"{name}, {part}: a probe needs a column 'label' of one class a row, it is {feature}.")
+            raise ValueError(f"{name}, {part}: Expected a column 'label' with one class per row, but got {feature}.")
         names = getattr(feature, "names", None)
         _check_labels(rows["label"][:], names and len(names), False, f"{name}, {part}")
         sides.append(rows)
     known = class_numbers(sides[0])
     unknown = [label for label in dict.fromkeys(class_names(sides[1])) if label not in known]
     if unknown:
-        raise ValueError(f"{name}: test rows are of classes {unknown}, which no training row is of: {list(known)}.")
+        raise ValueError(
+            f"{name}: The test classes {unknown} have no training items. Training classes: {list(known)}."
+        )
     return sides
 
 
@@ -81,25 +85,25 @@ def modality_weights(config: EvaluationConfig, name: str) -> dict[str, float]:
 
 
 def columns_of(config: EvaluationConfig, name: str) -> list[str]:
-    """Return the modalities of a test set whose columns are embedded."""
+    """Return the modalities of a test set that are columns to embed."""
     return [*modality_weights(config, name), *([config.against] if config.against else [])]
 
 
 def class_names(rows: Dataset) -> list[Any]:
-    """Return the class of every row: its name, or its number where it has none."""
+    """Return the class name of every row, or its class number if classes have no names."""
     names = getattr(rows.features["label"], "names", None)
     return [label if names is None else names[label] for label in rows["label"][:]]
 
 
 def class_numbers(rows: Dataset) -> dict[Any, int]:
-    """Number the classes that rows are of, in the order of the data set's own numbers, or else sorted."""
+    """Number the classes that have rows: in the order of the `ClassLabel` if there is one, otherwise sorted."""
     present = set(class_names(rows))
     names = getattr(rows.features["label"], "names", None) or sorted(present)
     return {label: number for number, label in enumerate(names) if label in present}
 
 
-def _on_disk(rows: Dataset | IterableDataset) -> Dataset:
-    """Write a stream to disk as it comes, where `datasets` finds it again: rows are looked at more than once."""
+def _to_disk(rows: Dataset | IterableDataset) -> Dataset:
+    """Write a streamed data set to the cache of `datasets`, because an evaluation reads rows more than once."""
     if isinstance(rows, Dataset):
         return rows
     return Dataset.from_generator(_iterate, rows.features, gen_kwargs={"rows": rows})
@@ -110,7 +114,7 @@ def _iterate(rows: IterableDataset) -> Iterator[dict[str, Any]]:
 
 
 def _check_labels(labels: Sequence[Any], classes: int | None, multi_label: bool, name: str) -> None:
-    """Refuse rows of no class, which ClassLabel stores as -1, and, of so many classes, of numbers without a name."""
+    """Raise a ValueError if a row has no class, which `ClassLabel` stores as -1, or a class number out of range."""
     bad = [
         row
         for row, label in enumerate(labels)
@@ -122,6 +126,6 @@ def _check_labels(labels: Sequence[Any], classes: int | None, multi_label: bool,
     ]
     if bad:
         raise ValueError(
-            f"{name}: {len(bad)} of {len(labels)} rows are of no class that has a name, row {bad[0]} for one: "
-            f"{labels[bad[0]]}. Is it the right split? `exclude` leaves rows out."
+            f"{name}: {len(bad)} of {len(labels)} rows have no valid class, for example row {bad[0]}: "
+            f"{labels[bad[0]]}. Check that the split has labels, or leave rows out with `exclude`."
         )

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Retrieval between modalities."""
+"""Retrieval metrics."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,15 +14,15 @@ from .bootstrap import bootstrap_interval
 def retrieval_by_class(
     queries: torch.Tensor, gallery: torch.Tensor, query_labels: torch.Tensor, gallery_labels: torch.Tensor
 ) -> dict[str, Any]:
-    """Measure how often the nearest item of the gallery is of the query's class.
+    """Compute how often the nearest gallery item has the class of the query.
 
     Args:
-        queries, gallery (`torch.Tensor` of shape `(rows, E)`): Embeddings.
-        query_labels, gallery_labels (`torch.Tensor` of shape `(rows,)`): Their classes.
+        queries, gallery (`torch.Tensor` of shape `(num_rows, projection_dim)`): Embeddings.
+        query_labels, gallery_labels (`torch.Tensor` of shape `(num_rows,)`): Class numbers.
 
     Returns:
-        `recall@1`; its `interval`, of 95 % (bootstrap over queries); and `chance`: what a random item of the gallery
-        would reach.
+        `recall@1`; `interval`, its 95 % bootstrap interval over queries; and `chance`, the expected value for a random
+        gallery item.
     """
     nearest = gallery_labels[(queries @ gallery.t()).argmax(dim=1)]
     size = int(max(query_labels.max(), gallery_labels.max())) + 1
@@ -41,30 +41,30 @@ def target_ranks(
     targets: Sequence[Sequence[int]] | None = None,
     block_size: int = 1024,
 ) -> torch.Tensor:
-    """Return the rank of each query's best right answer among the gallery, 1 for the first.
+    """Return the rank of each query's best target in the gallery, starting from 1.
 
-    Items as near as the right answer count as before it: a model that maps all to one point gains nothing.
+    Ties count against the target: a model that maps all inputs to one point gets the worst rank.
 
     Args:
-        queries, gallery (`torch.Tensor` of shape `(rows, E)`): Embeddings.
-        targets: For every query the rows of its right answers; by default the row of the same number.
-        block_size: Queries that are compared together; the result does not depend on it.
+        queries, gallery (`torch.Tensor` of shape `(num_rows, projection_dim)`): Embeddings.
+        targets: Gallery row numbers of the targets of each query. By default, query i has the one target i.
+        block_size: Number of queries to compare at a time. The result does not depend on it.
 
     Returns:
-        `torch.Tensor` of shape `(queries,)`, integers.
+        Integer `torch.Tensor` of shape `(num_queries,)`.
 
     Raises:
-        ValueError: If a query has no right answer, or one that is not in the gallery, or embeddings are not finite.
+        ValueError: If a query has no target, a target is not in the gallery, or embeddings are not finite.
     """
     if targets is None:
         if len(queries) != len(gallery):
-            raise ValueError(f"{len(queries)} queries and {len(gallery)} items: say which belong together (targets).")
+            raise ValueError(f"Expected `targets` for {len(queries)} queries and {len(gallery)} gallery items.")
         targets = [[row] for row in range(len(queries))]
     if len(targets) != len(queries):
-        raise ValueError(f"Got {len(targets)} targets for {len(queries)} queries.")
-    # Nothing is as near as what is no number: such a query would count as answered.
+        raise ValueError(f"Expected targets for {len(queries)} queries, but got {len(targets)}.")
+    # A comparison with NaN is false, which would count as a hit.
     if not (queries.isfinite().all() and gallery.isfinite().all()):
-        raise ValueError("Embeddings are not finite.")
+        raise ValueError("Expected finite embeddings, but got NaN or infinity.")
     ranks = []
     for start in range(0, len(queries), block_size):
         scores = queries[start : start + block_size] @ gallery.t()
@@ -72,7 +72,8 @@ def target_ranks(
             right = torch.as_tensor(right, dtype=torch.long)
             if not len(right) or right.min() < 0 or right.max() >= len(gallery):
                 raise ValueError(
-                    f"Right answers are rows 0 to {len(gallery) - 1} of the gallery, got {right.tolist()}."
+                    f"Expected at least one target per query, from rows 0 to {len(gallery) - 1} of the gallery, but "
+                    f"got {right.tolist()}."
                 )
             wrong = torch.ones(len(row), dtype=torch.bool)
             wrong[right] = False
@@ -86,15 +87,22 @@ def retrieval_metrics(
     targets: Sequence[Sequence[int]] | None = None,
     ks: Sequence[int] = (1, 5, 10),
 ) -> dict[str, float]:
-    """Measure retrieval; arguments and errors as for [`target_ranks`].
+    """Compute retrieval metrics.
+
+    Args:
+        queries, gallery, targets: As for [`target_ranks`].
+        ks: Cutoffs.
 
     Returns:
-        `recall@k`: the share of queries with a right answer among the first k; `median_rank`.
+        `recall@k`, the share of queries with a target among the first k items, for every cutoff; and `median_rank`.
+
+    Raises:
+        ValueError: As for [`target_ranks`].
     """
     return recalls(target_ranks(queries, gallery, targets), ks)
 
 
 def recalls(ranks: torch.Tensor, ks: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
-    """Sum ranks up: `recall@k`, and `median_rank`."""
+    """Compute `recall@k` and `median_rank` from ranks; see [`target_ranks`]."""
     shares = {f"recall@{k}": (ranks <= k).float().mean().item() for k in ks}
     return {**shares, "median_rank": float(np.median(ranks.numpy()))}

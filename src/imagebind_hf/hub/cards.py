@@ -42,8 +42,8 @@ def write_card(
         base: Folder or Hub id of the checkpoint that training started from, whose licence the weights keep.
         is_adapter: Whether the folder holds an adapter to `base` instead of weights.
         training: How it was trained; see [`~imagebind_hf.training.facts.run_facts`].
-        results: Measured results, as text; see [`~imagebind_hf.evaluation.measure.format_results`].
-        eval_results: The same as metadata; see [`~imagebind_hf.evaluation.measure.model_index`].
+        results: Measured results, as text; see [`~imagebind_hf.evaluation.report.format_results`].
+        eval_results: The same as metadata; see [`~imagebind_hf.evaluation.report.model_index`].
         tags: Further tags.
 
     Returns:
