@@ -362,7 +362,7 @@ def test_the_command(model, processor, folder, tmp_path):
         results["zero_shot"]["depth"]["accuracy"], abs=1e-4
     )
     shown = CliRunner().invoke(app, ["evaluate", "esc5", "--model", str(tmp_path / "model")])
-    assert shown.exit_code == 2 and "Near ones: ['esc50']" in shown.output
+    assert shown.exit_code == 2 and "Did you mean 'esc50'?" in shown.output
 
 
 def test_classes_may_be_strings(model, processor, folder, tmp_path):
