@@ -60,7 +60,7 @@ def test_sounds_alone(audioset, tmp_path):
     entries = map(json.loads, (tmp_path / "report").read_text().splitlines())
     lost = {entry["item"]: entry["why"] for entry in entries}
     assert lost.keys() == {"-0DdlOuIFUI", "-0Gj8-vB1q4", "-0NOTALABEL", "-0NOTATIMES"}
-    assert "cut short" in lost["-0DdlOuIFUI"] and "there is no audio of it" in lost["-0Gj8-vB1q4"]
+    assert "truncated" in lost["-0DdlOuIFUI"] and "there is no audio of it" in lost["-0Gj8-vB1q4"]
     assert "['/m/none'] are not in" in lost["-0NOTALABEL"] and "times in seconds" in lost["-0NOTATIMES"]
     assert len(load_audioset(audioset, "balanced_train", anchor=None, check=False)) == 3
 

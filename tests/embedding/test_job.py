@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from datasets import Dataset
+from datasets import Dataset, Features
+from datasets import Image as ImageFeature
 from PIL import Image
 from typer.testing import CliRunner
 
 from conftest import make_config
-from imagebind_hf import ImageBindModel, ImageBindProcessor
+from imagebind_hf import ImageBindDepthImageProcessor, ImageBindModel, ImageBindProcessor
 from imagebind_hf.cli import app
 from imagebind_hf.embedding import EmbeddingJob, dataset_items, find_items, load_embeddings
 from imagebind_hf.embedding.worker import ItemEmbedder
@@ -138,6 +139,31 @@ def save_touch_model(folder: Path) -> ImageBindModel:
     model.save_pretrained(folder)
     ImageBindProcessor.from_config(config).save_pretrained(folder)
     return model
+
+
+def test_an_extra_modality_with_a_part_of_the_processor(tmp_path):
+    """Arrays and images in a column are preprocessed by the part that is saved with the processor."""
+    model = save_touch_model(tmp_path / "model")
+    part = ImageBindDepthImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    ImageBindProcessor(extra_processors={"touch": part}).save_pretrained(tmp_path / "model")
+    rng = np.random.default_rng(0)
+    arrays = [rng.uniform(1, 5, (40, 50)).astype(np.float32) for _ in range(3)]
+    millimeters = [Image.fromarray((1000 * array).astype(np.uint16)) for array in arrays]
+    Dataset.from_dict({"touch": [array.tolist() for array in arrays]}).to_parquet(tmp_path / "arrays.parquet")
+    images = Dataset.from_dict({"touch": millimeters}, features=Features({"touch": ImageFeature()}))
+    images.to_parquet(tmp_path / "images.parquet")
+    for inputs, items in (("arrays", arrays), ("images", millimeters), (None, millimeters)):
+        found = (
+            dataset_items(images, "images", {"touch": "touch"})
+            if inputs is None
+            else find_items([tmp_path / f"{inputs}.parquet"], "touch")
+        )
+        output = tmp_path / str(inputs)
+        result = EmbeddingJob(found, output, str(tmp_path / "model")).run(progress=False)
+        assert result.embedded == 3 and not result.unreadable, result.unreadable
+        with torch.no_grad():
+            expected = model(touch_values=part(items, return_tensors="pt")["pixel_values_depth"])["touch_embeds"]
+        np.testing.assert_allclose(load_embeddings(output)[2], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -285,7 +311,7 @@ def test_a_missing_decoder_is_an_error(checkpoint, inputs, fixtures, tmp_path, m
     clip = fixtures / "video" / "clip_1p5s_10fps_120x160.mp4"
     arguments = ["embed", str(clip), "--model", str(checkpoint), "--output", str(tmp_path), "--workers", str(workers)]
     with monkeypatch.context() as patch:
-        patch.setattr("imagebind_hf.models.imagebind.media._decoder", missing)
+        patch.setattr("imagebind_hf.models.imagebind.video._decoder", missing)
         shown = CliRunner().invoke(app, arguments)
     assert shown.exit_code == 1 and "Error: Reading video files takes a decoder" in shown.output, shown.output
     assert not list(tmp_path.glob("part-*"))

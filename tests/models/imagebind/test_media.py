@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import base64
 import io
+import re
 import sys
 import threading
 import time
@@ -9,7 +10,9 @@ import tracemalloc
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs, unquote, urlsplit
 
+import huggingface_hub
 import numpy as np
 import pytest
 import soundfile
@@ -17,7 +20,7 @@ import torch
 from PIL import Image
 
 from conftest import FIXTURES
-from imagebind_hf.models.imagebind import media
+from imagebind_hf.models.imagebind import download, media
 from imagebind_hf.models.imagebind.media import (
     describe,
     for_each,
@@ -27,15 +30,16 @@ from imagebind_hf.models.imagebind.media import (
     load_image,
     open_video,
 )
+from imagebind_hf.models.imagebind.references import open_reference
 
-PICTURE = FIXTURES / "images" / "tiny_40x33.png"
-SOUND = FIXTURES / "audio" / "short_0p8s_16k.wav"
+IMAGE = FIXTURES / "images" / "tiny_40x33.png"
+AUDIO = FIXTURES / "audio" / "short_0p8s_16k.wav"
 VIDEO = FIXTURES / "video" / "clip_1p5s_10fps_120x160.mp4"
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, (16_000, 2)).astype(np.float32)
 
 
 def short(value: object) -> str | None:
-    """Name a parameter: encoded files hold a time, and would have another name in every process."""
+    """Return a name for a parameter. Encoded files contain a time, so their default name differs between processes."""
     return f"{type(value).__name__}_{len(value)}" if isinstance(value, bytes) or len(str(value)) > 60 else None
 
 
@@ -45,10 +49,10 @@ def encode(waveform: np.ndarray, kind: str, subtype: str | None = None) -> bytes
     return buffer.getvalue()
 
 
-# What each loader makes of one file, as something to compare.
+# For each loader, a file and a function that returns an array.
 LOADERS = {
-    "image": (PICTURE, lambda item: np.asarray(load_image(item))),
-    "audio": (SOUND, lambda item: load_audio(item)[0]),
+    "image": (IMAGE, lambda item: np.asarray(load_image(item))),
+    "audio": (AUDIO, lambda item: load_audio(item)[0]),
     "video": (VIDEO, lambda item: open_video(item).read([0, 7])),
 }
 
@@ -62,16 +66,34 @@ def loader(request):
 
 @pytest.fixture(scope="module")
 def server():
-    """A server of the fixtures on this machine."""
+    """A server of the fixtures on this machine, with some routes that misbehave."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            path = FIXTURES / self.path.lstrip("/")
-            if self.path == "/slow":
-                return time.sleep(0.3)
-            self.send_response(200 if path.is_file() else 404)
+            parts = urlsplit(self.path)
+            query = parse_qs(parts.query)
+            path = AUDIO if "spaces" in parts.path else FIXTURES / unquote(parts.path).lstrip("/")
+            data = path.read_bytes() if path.is_file() else b"nothing here"
+            status, length, location = 200 if path.is_file() else 404, None, None
+            if parts.path == "/silent":
+                return time.sleep(0.5)
+            if parts.path in ("/truncated", "/long", "/dripping"):
+                status, length = 200, query.get("length", [1000])[0]
+            elif parts.path == "/redirect":
+                status, location = 302, query.get("to", ["/redirect"])[0].replace(" ", "%20")
+            self.send_response(status)
+            if length is not None:
+                self.send_header("Content-Length", str(length))
+            if location is not None:
+                self.send_header("Location", location)
             self.end_headers()
-            self.wfile.write(path.read_bytes() if path.is_file() else b"nothing here")
+            try:
+                for _ in range(20 if parts.path == "/dripping" else 0):
+                    self.wfile.write(b"x")
+                    time.sleep(0.05)
+                self.wfile.write(data)
+            except (BrokenPipeError, ConnectionResetError):  # The client does not wait for the rest.
+                pass
 
         def log_message(self, *args):
             pass
@@ -85,8 +107,13 @@ def server():
 
 
 @pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
+def network(monkeypatch):
+    """Allow requests of huggingface_hub's HTTP client, without a proxy."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("no_proxy", "*")
+    huggingface_hub.close_session()
+    yield
+    huggingface_hub.close_session()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +142,7 @@ def test_describe(item, expected):
     assert describe(item) == expected
 
 
-def test_what_is_a_reference():
+def test_is_reference():
     for item in ("x", Path("x"), b"", bytearray(), io.BytesIO(), {"bytes": b""}, {"path": "x"}, {"path": Path("x")}):
         assert is_reference(item)
     for item in (None, 3, [], ["x"], {}, {"bytes": None, "path": None}, {"array": [1]}, np.zeros(3), object()):
@@ -124,7 +151,7 @@ def test_what_is_a_reference():
     assert not any(map(is_list, ("x", b"x", bytearray(), {}, np.zeros(3), None, {1, 2})))
 
 
-def test_for_each_tells_which():
+def test_for_each_names_the_item():
     def half(number):
         if number % 2:
             raise ValueError(f"{number} is odd.")
@@ -167,11 +194,11 @@ def test_references(loader, server, monkeypatch):
         ({"bytes": b"", "path": None}, "of 0 bytes"),
         (b"This is neither. " * 100, "of 1700 bytes"),
         (bytes(range(256)) * 20, "of 5120 bytes"),
-        (io.StringIO("text"), "Expected a file that was opened for bytes, got a StringIO"),
-        ({"bytes": None, "path": None}, "Expected a path, a URL or bytes, got None"),
-        (None, "Expected a path, a URL or bytes, got None"),
-        (7, "Expected a path, a URL or bytes, got 7"),
-        (["a.png"], "Expected a path, a URL or bytes, got a list"),
+        (io.StringIO("text"), "Expected a file opened in binary mode, but got a StringIO"),
+        ({"bytes": None, "path": None}, "Expected a path, a URL or bytes, but got None"),
+        (None, "Expected a path, a URL or bytes, but got None"),
+        (7, "Expected a path, a URL or bytes, but got 7"),
+        (["a.png"], "Expected a path, a URL or bytes, but got a list"),
         ("http://127.0.0.1:1/x", "Cannot download 'http://127.0.0.1:1/x': .*refused"),
         ("http://[bad", r"Cannot download 'http://\[bad'"),
         ("data:text/plain", "Cannot download 'data:text/plain'"),
@@ -186,31 +213,59 @@ def test_bad_references(loader, item, message):
 def test_downloads_that_fail(loader, server, monkeypatch):
     path, load = loader
     url = f"{server}/{path.relative_to(FIXTURES)}"
-    with pytest.raises(ValueError, match=f"Cannot download '{server}/gone': HTTP Error 404"):
+    with pytest.raises(ValueError, match=f"Cannot download '{server}/gone': HTTP status 404"):
         load(f"{server}/gone")
     size = path.stat().st_size
-    monkeypatch.setattr(media, "MAX_DOWNLOAD", size)
+    monkeypatch.setattr(download, "MAX_DOWNLOAD", size)
     assert load(url).size
-    monkeypatch.setattr(media, "MAX_DOWNLOAD", size - 1)
-    with pytest.raises(ValueError, match=f"'{url}' has more than {size - 1} bytes"):
+    monkeypatch.setattr(download, "MAX_DOWNLOAD", size - 1)
+    with pytest.raises(ValueError, match=f"Cannot download '{url}': it has more than the maximum of {size - 1} bytes"):
         load(url)
 
 
-def test_download_that_never_comes(server, monkeypatch):
-    monkeypatch.setattr(media, "DOWNLOAD_TIMEOUT", 0.05)
-    with pytest.raises(ValueError, match="Cannot download '.*/slow': .*timed out"):
-        load_audio(f"{server}/slow")
+@pytest.mark.parametrize(
+    "path, message",
+    [
+        ("silent", "timed out"),
+        ("truncated", "truncated|incomplete|peer closed connection"),
+        ("long?length=1099511627776", "it has 1099511627776 bytes, more than the maximum of 1073741824"),
+        ("redirect?to=ftp://127.0.0.1/x", "ftp"),
+        ("redirect?to=file:///etc/passwd", "file"),
+        ("redirect?to=/redirect", "redirects"),
+        ("dripping", "it took longer than 0.2 seconds"),
+    ],
+)
+def test_downloads_from_bad_servers(server, monkeypatch, path, message):
+    monkeypatch.setattr(download, "DOWNLOAD_TIMEOUT", 0.25)
+    monkeypatch.setattr(download, "DOWNLOAD_DEADLINE", 0.2)
+    url = f"{server}/{path}"
+    with pytest.raises(ValueError, match=f"Cannot download '{re.escape(url)}': .*({message})"):
+        load_audio(url)
+
+
+def test_downloads_with_spaces_and_redirects(server):
+    expected = AUDIO.read_bytes()
+    for path in ("a file with spaces.wav", "a%20file%20with%20spaces.wav", "redirect?to=/a file with spaces.wav"):
+        assert open_reference(f"{server}/{path}").getvalue() == expected
+
+
+def test_no_downloads_in_offline_mode(server, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match=f"Cannot download '{server}/gone': .*offline mode is enabled"):
+        load_image(f"{server}/gone")
 
 
 def test_image_limit(monkeypatch):
-    assert load_image(PICTURE).size == (40, 33)
+    assert load_image(IMAGE).size == (40, 33)
     monkeypatch.setattr(media, "MAX_IMAGE_PIXELS", 40 * 33 - 1)
-    for item in (PICTURE, Image.open(PICTURE)):
-        with pytest.raises(ValueError, match="Cannot read the image .*40x33 are too many pixels"):
+    for item in (IMAGE, Image.open(IMAGE)):
+        with pytest.raises(
+            ValueError, match="Cannot read the image .*: it has 40x33 pixels, more than the maximum of 1319"
+        ):
             load_image(item)
 
 
-def test_images_come_upright_in_their_own_mode():
+def test_images_are_rotated_and_keep_their_mode():
     image = Image.new("CMYK", (5, 3))
     assert load_image(image).mode == "CMYK" and load_image(image).size == (5, 3)
     image.getexif()[0x0112] = 8
@@ -234,7 +289,7 @@ def test_lossy_audio(kind):
     assert np.corrcoef(waveform[0], tone)[0, 1] > 0.99
 
 
-def test_audio_that_is_decoded():
+def test_decoded_audio():
     waveform, rate = load_audio({"array": NOISE[:, 0].tolist(), "sampling_rate": 8_000.0})
     assert rate == 8_000 and isinstance(rate, int) and np.array_equal(waveform, NOISE[None, :, 0])
     samples = SimpleNamespace(data=torch.from_numpy(NOISE.T.copy()), sample_rate=44_100)
@@ -244,9 +299,9 @@ def test_audio_that_is_decoded():
 
 @pytest.mark.parametrize("part", [0.999, 0.7, 0.05])
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3", "OGG", "AIFF"])
-def test_audio_cut_short(kind, part, tmp_path):
+def test_truncated_audio(kind, part, tmp_path):
     data = encode(NOISE, kind)
-    assert load_audio(data + bytes(64))[0].shape == (2, 16_000), "what follows the end is passed over"
+    assert load_audio(data + bytes(64))[0].shape == (2, 16_000), "bytes after the end are ignored"
     data = data[: int(len(data) * part)]
     (tmp_path / f"cut.{kind}").write_bytes(data)
     with pytest.raises(ValueError, match=f"Cannot read the audio of {len(data)} bytes: "):
@@ -256,7 +311,7 @@ def test_audio_cut_short(kind, part, tmp_path):
 
 
 def mp3_without_length(tag: bytes = b"") -> bytes:
-    """An MP3 of constant rate without the frame that tells its length, as streams have it."""
+    """Return an MP3 with a constant bit rate and without its length in the first frame, as in streams."""
     buffer = io.BytesIO()
     soundfile.write(buffer, NOISE[:, 0], 44_100, format="MP3", bitrate_mode="CONSTANT", compression_level=0.5)
     data = buffer.getvalue()
@@ -264,16 +319,16 @@ def mp3_without_length(tag: bytes = b"") -> bytes:
     return tag + data[data.index(data[:2], 4) :]
 
 
-def test_mp3_that_does_not_tell_its_length():
+def test_mp3_without_its_length():
     plain = load_audio(mp3_without_length())[0]
-    assert plain.shape[0] == 1 and 16_000 <= plain.shape[1] <= 18_000, "what the encoder adds is not taken away"
-    # A tag with a picture, say, from whose size a greater length would be guessed.
+    assert plain.shape[0] == 1 and 16_000 <= plain.shape[1] <= 18_000, "the padding of the encoder is not removed"
+    # A large tag, for example with an image, must not increase the estimated length.
     size = 30_000
     tag = b"ID3\x04\x00\x00" + bytes([size >> 21 & 127, size >> 14 & 127, size >> 7 & 127, size & 127]) + bytes(size)
     assert np.array_equal(load_audio(mp3_without_length(tag))[0], plain)
     data = tag + encode(NOISE[:, 0], "MP3")
     assert load_audio(data)[0].shape == (1, 16_000)
-    with pytest.raises(ValueError, match="cut short: .* of 16000 samples"):
+    with pytest.raises(ValueError, match="truncated: it has .* of 16000 samples"):
         load_audio(data[:-1000])
 
 
@@ -296,13 +351,13 @@ TEN_HOURS = 36_000 * 16_000
 @pytest.mark.parametrize(
     "data, message",
     [
-        (wav_header(2 * TEN_HOURS, 2 * TEN_HOURS + 36), "cut short: 1151998400 bytes are missing"),
-        (flac_header(TEN_HOURS), "it claims 576000000 samples of 1 channels, more than are read"),
-        (flac_header(2**36 - 1), "more than are read"),
+        (wav_header(2 * TEN_HOURS, 2 * TEN_HOURS + 36), "truncated: 1151998400 bytes are missing"),
+        (flac_header(TEN_HOURS), "it has 576000000 samples of 1 channels, more than the maximum"),
+        (flac_header(2**36 - 1), "more than the maximum"),
     ],
     ids=short,
 )
-def test_claims_of_ten_hours_take_no_memory(data, message):
+def test_headers_with_wrong_lengths_do_not_allocate_memory(data, message):
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=message):
@@ -319,7 +374,7 @@ def test_wav_from_a_pipe_has_unknown_size():
 def test_audio_limit():
     data = encode(NOISE, "FLAC")
     assert load_audio(data, max_samples=32_000)[0].shape == (2, 16_000)
-    with pytest.raises(ValueError, match="it claims 16000 samples of 2 channels"):
+    with pytest.raises(ValueError, match="it has 16000 samples of 2 channels, more than the maximum of 31999"):
         load_audio(data, max_samples=31_999)
 
 
@@ -327,8 +382,8 @@ def test_audio_limit():
     "item, message",
     [
         (encode(np.zeros(0), "WAV"), "The audio of 44 bytes has no samples"),
-        (encode(np.array([0.1, np.nan]), "WAV", "FLOAT"), "has samples that are not finite"),
-        (encode(np.array([0.1, np.inf]), "WAV", "FLOAT"), "has samples that are not finite"),
+        (encode(np.array([0.1, np.nan]), "WAV", "FLOAT"), "has values that are not finite"),
+        (encode(np.array([0.1, np.inf]), "WAV", "FLOAT"), "has values that are not finite"),
         ({"array": np.zeros(0), "sampling_rate": 16_000}, "The audio a dict has no samples"),
         ({"array": [0.0, np.nan], "sampling_rate": 16_000}, "not finite"),
         ({"array": np.zeros((2, 2, 2)), "sampling_rate": 16_000}, r"got \(2, 2, 2\) at 16000 Hz"),
@@ -344,13 +399,13 @@ def test_bad_audio(item, message):
 
 @pytest.fixture
 def av(monkeypatch):
-    """PyAV, and no torchcodec: what follows is about the former."""
+    """Return PyAV, and hide torchcodec."""
     monkeypatch.setitem(sys.modules, "torchcodec", None)
     return pytest.importorskip("av")
 
 
 def film(av, kind: str = "mp4", codec: str = "mpeg4", num_frames: int = 24) -> bytes:
-    """A video whose frame i is grey of about 10 i, with a key frame every 5 frames."""
+    """Return a video whose frame i has gray values of about 10 i, with a key frame every 5 frames."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=kind) as container:
         stream = container.add_stream(codec, rate=12)
@@ -380,7 +435,7 @@ def test_frames_without_times(av):
 
 def check_frames(video, fps) -> None:
     assert video.num_frames == 24 and video.backend == "pyav"
-    assert fps is None or video.fps == pytest.approx(fps, rel=1e-3), "a bare stream does not tell"
+    assert fps is None or video.fps == pytest.approx(fps, rel=1e-3), "a bare stream does not contain its rate"
     for numbers in ([0], [23], [7, 7, 3, 22, 0], list(range(24)), [4, 5, 6]):
         frames = video.read(numbers)
         assert frames.shape == (len(numbers), 3, 48, 64) and frames.dtype == np.uint8
@@ -388,22 +443,22 @@ def check_frames(video, fps) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mp4", "avi", "mov"])
-def test_video_cut_short(av, kind):
+def test_truncated_video(av, kind):
     data = film(av, kind)
     # An AVI file ends with an index, which may be missing.
     for length in (data.index(b"movi" if kind == "avi" else b"mdat") + 99, len(data) - (999 if kind == "avi" else 1)):
-        with pytest.raises(ValueError, match=f"Cannot read the video of {length} bytes: it is cut short"):
+        with pytest.raises(ValueError, match=f"Cannot read the video of {length} bytes: it is truncated"):
             open_video(data[:length])
 
 
-def test_video_without_pictures(av):
+def test_video_without_frames(av):
     with pytest.raises(ValueError, match="Cannot read the video '.*wav': it has no video stream"):
-        open_video(SOUND)
+        open_video(AUDIO)
     with pytest.raises(ValueError, match="Cannot read the video of .* bytes: "):
         open_video(film(av, num_frames=0))
 
 
-def test_frames_that_are_not_there(av):
+def test_frames_that_do_not_exist(av):
     video = open_video(film(av))
     with pytest.raises(IndexError):
         video.read([24])
@@ -433,5 +488,5 @@ def test_decoder_of_torchcodec():
 def test_no_decoder(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchcodec", None)
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ImportError, match="pip install av"):
+    with pytest.raises(ImportError, match=r"pip install imagebind-hf\[video\]"):
         open_video(VIDEO)

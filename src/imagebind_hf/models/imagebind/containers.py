@@ -1,17 +1,17 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What the containers of sounds and videos say of their own length, which decoders do not check."""
+"""Lengths in the headers of audio and video files, which decoders do not check."""
 
 import io
 from pathlib import Path
 from typing import BinaryIO
 
-# RIFF sizes from here on mean that the writer, a pipe, did not know them (ffmpeg, SoX).
+# ffmpeg and SoX write RIFF sizes from this value on if they write to a pipe, where the size is unknown.
 RIFF_SIZE_UNKNOWN = 0x7FFF0000
 
 
 def check_complete(source: str | io.BytesIO) -> None:
-    """Raise a ValueError for a WAV, AVI, AIFF, Ogg or MP4 file that ends too early: decoders would pass over that."""
+    """Raise a ValueError for a truncated WAV, AVI, AIFF, Ogg or MP4 file, which decoders accept."""
     if isinstance(source, str):
         with open(source, "rb") as file:
             missing = _missing_bytes(file)
@@ -19,7 +19,7 @@ def check_complete(source: str | io.BytesIO) -> None:
         missing = _missing_bytes(source)
         source.seek(0)
     if missing > 0:
-        raise ValueError(f"it is cut short: {missing} bytes are missing")
+        raise ValueError(f"it is truncated: {missing} bytes are missing")
 
 
 def _missing_bytes(file: BinaryIO) -> int:
@@ -27,7 +27,8 @@ def _missing_bytes(file: BinaryIO) -> int:
     file.seek(0)
     head = file.read(12)
     if head[:4] == b"OggS":
-        # Pages of up to 64 KiB: a header of 27 bytes, of which the last counts the lengths that follow, then the data.
+        # Pages have up to 64 KiB: a header of 27 bytes, whose last byte is the number of lengths that follow, the
+        # lengths, and the data.
         file.seek(max(size - 2**16, 0))
         _, found, page = file.read().rpartition(b"OggS")
         page = found + page
@@ -38,7 +39,7 @@ def _missing_bytes(file: BinaryIO) -> int:
     if not riff and head[4:8] != b"ftyp":
         return 0
     position = 12 if riff else 0
-    # Both formats are chains of pieces, each with a name of four letters and a length.
+    # Both formats are sequences of chunks, each with a name of four letters and a length.
     for _ in range(1000):
         file.seek(position)
         first, second = file.read(4), file.read(4)
@@ -60,9 +61,9 @@ def _missing_bytes(file: BinaryIO) -> int:
     return 0
 
 
-def mp3_tells_length(source: str | io.BytesIO) -> bool:
-    """Tell whether an MP3 file says how long it is: if not, soundfile guesses from its size, tags and all."""
+def mp3_has_length(source: str | io.BytesIO) -> bool:
+    """Return whether an MP3 file contains its length. If not, soundfile estimates it from the size, including tags."""
     data = source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes()
-    # The length of a tag before the first frame has seven bits in a byte.
+    # The length of a tag before the first frame has seven bits per byte.
     tag = 10 + sum(byte << 7 * place for place, byte in enumerate(data[9:5:-1])) if data[:3] == b"ID3" else 0
     return any(name in data[tag : tag + 200] for name in (b"Xing", b"Info", b"VBRI"))

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,6 @@ _PUSH_OPTIONS = (
     "commit_message",
     "commit_description",
     "create_pr",
-    "overwrite",
     "private",
     "revision",
     "tags",
@@ -111,7 +111,18 @@ def save_by_modality(
             write_index(staging, weight_map, size, model.num_parameters())
             publish(staging, target)
     if push_to_hub and is_main_process:
-        model.push_to_hub(hub_kwargs.pop("repo_id", target.name), **hub_kwargs, token=kwargs.get("token"))
+        with _default_arguments(model, state_dict=state_dict, **kwargs):
+            model.push_to_hub(hub_kwargs.pop("repo_id", target.name), **hub_kwargs, token=kwargs.get("token"))
+
+
+@contextmanager
+def _default_arguments(model: "PreTrainedModel", **kwargs: Any) -> Iterator[None]:
+    """Make `push_to_hub`, which calls `save_pretrained` without arguments, upload what was saved with arguments."""
+    model.save_pretrained = partial(model.save_pretrained, **kwargs)
+    try:
+        yield
+    finally:
+        del model.save_pretrained
 
 
 @contextmanager
