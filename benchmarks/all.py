@@ -1,11 +1,11 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Run the benchmarks one after the other, each a process of its own, and write RESULTS.md anew.
+"""Run all benchmarks, each in its own process, and update RESULTS.md.
 
 python benchmarks/all.py [--quick | --full]
 
-On a CPU `--quick` (the default; about twenty minutes on two cores) leaves the image tower out where it would be
-quantised or exported, and takes fewer repeats; it needs 10 GB of temporary disk space. Nothing else should run.
+On a CPU, `--quick` (the default; about twenty minutes on two cores) does not quantize or export the image tower, and
+repeats less often. It needs 10 GB of temporary disk space. Nothing else should run on the machine.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 HERE = Path(__file__).resolve().parent
-# What is compiled or exported in a minute.
+# Towers that compile or export within a minute.
 QUICKER = ["--modalities", "text", "audio", "imu", "--repeats", "5"]
 QUICK_ONNX = ["--modalities", "audio", "depth", "imu", "--repeats", "5"]
 
@@ -56,11 +56,11 @@ def cuda_commands(folder: str) -> list[list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--quick", action="store_true", help="the default")
-    group.add_argument("--full", action="store_true")
+    group.add_argument("--quick", action="store_true", help="fewer towers and repeats (the default)")
+    group.add_argument("--full", action="store_true", help="all towers, more repeats")
     parser.add_argument("--size", choices=["huge", "tiny"], default="huge")
     parser.add_argument("--results", type=Path, default=HERE / "RESULTS.md")
-    parser.add_argument("--only", nargs="+", help="names of scripts, such as fbank")
+    parser.add_argument("--only", nargs="+", help="names of the scripts to run, such as fbank")
     arguments = parser.parse_args()
     failed = []
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ def main() -> None:
             if done.returncode:
                 failed.append(script)
     if failed:
-        sys.exit(f"Failed: {failed}; their sections are those of an earlier run.")
+        sys.exit(f"Failed: {failed}; RESULTS.md keeps their sections of an earlier run.")
 
 
 if __name__ == "__main__":

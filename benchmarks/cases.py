@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks of towers run: models in two sizes, their inputs, and the peer with the same weights."""
+"""Models in two sizes, their inputs, and the peer with the same weights, for the benchmarks of towers."""
 
 import time
 
@@ -12,7 +12,7 @@ from imagebind_hf.models.imagebind.configuration_imagebind import ImageBindTower
 from imagebind_hf.models.imagebind.modalities import model_argument
 
 MODALITIES = ("image", "text", "audio", "depth", "thermal", "imu")
-# Tokens of a short text; the peer always runs 77.
+# Number of tokens of a short text. The peer always pads to 77.
 PROMPT_LENGTH = 16
 CLIPS = 3
 
@@ -38,7 +38,7 @@ def make_config(size: str, *modalities: str) -> ImageBindConfig:
 
 
 class Ours(torch.nn.Module):
-    """Our model as a function of one modality's values, by its public call."""
+    """Our model as a function of the input of one modality, through its public call."""
 
     def __init__(self, model: ImageBindModel, modality: str):
         super().__init__()
@@ -63,7 +63,7 @@ def make_pair(
 def make_values(
     config: ImageBindConfig, modality: str, batch_size: int, length: int | None = None, clips: int = CLIPS
 ) -> torch.Tensor:
-    """Make random input in float32; texts of `length` tokens (77 by default), ended by the end token."""
+    """Make random input in float32. Texts have `length` tokens (77 by default), the last of which is the end token."""
     tower: ImageBindTowerConfig = config.tower_configs[tower_name(modality)]
     generator = torch.Generator().manual_seed(0)
     if modality == "text":
@@ -81,11 +81,11 @@ def make_values(
 
 
 def class_prompts(config: ImageBindConfig, batch_size: int, batches: int = 4) -> list[torch.Tensor]:
-    """Make the prompts that ask for the classes of ESC-50, fifty names in CLIP's 80 sentences: 6 to 15 tokens.
+    """Make class prompts of ESC-50: fifty names in CLIP's 80 templates, 6 to 15 tokens each.
 
-    Like the library, this batches them by length; of all batches it returns some, from the shortest to the longest.
+    As in the package, batches hold prompts of similar length. Returns `batches` of them, from short to long.
     """
-    # Here, or their memory would count in benchmarks of memory.
+    # Imported here, because otherwise their memory would count in the benchmarks of memory.
     from imagebind_hf import ImageBindProcessor
     from imagebind_hf.evaluation.config import load_benchmark, load_templates
 
@@ -98,7 +98,7 @@ def class_prompts(config: ImageBindConfig, batch_size: int, batches: int = 4) ->
 
 
 def pad_text(ids: torch.Tensor, length: int) -> torch.Tensor:
-    """Pad with zeros to the length that the published implementation runs."""
+    """Pad with zeros to the length that the original implementation uses."""
     return torch.nn.functional.pad(ids, (0, length - ids.shape[1]))
 
 
@@ -107,7 +107,7 @@ def to_device(values: torch.Tensor, dtype: torch.dtype, device: str) -> torch.Te
 
 
 def operations(config: ImageBindConfig, modality: str, length: int | None = None) -> float:
-    """Count the floating-point operations of the matrix products of an item, as the published model does them."""
+    """Count the floating-point operations of the matrix products for one item, as in the original implementation."""
     tower = config.tower_configs[tower_name(modality)]
     width, tokens, sequences = tower.hidden_size, length, 1
     if modality == "text":
@@ -121,10 +121,10 @@ def operations(config: ImageBindConfig, modality: str, length: int | None = None
     return float(sequences * tower.num_hidden_layers * per_layer)
 
 
-def matrix_peak(dtype: torch.dtype, device: str) -> float:
-    """Measure the operations a second of large matrix products: the best of some runs."""
-    size = 8192 if device == "cuda" else 2048
-    left, right = (torch.randn(size, size).to(device, dtype) for _ in range(2))
+def matrix_peak(dtype: torch.dtype, device: str, size: str) -> float:
+    """Measure the operations per second of a large matrix product: the best of 20 runs."""
+    width = 256 if size == "tiny" else 8192 if device == "cuda" else 2048
+    left, right = (torch.randn(width, width).to(device, dtype) for _ in range(2))
     out, best = torch.empty_like(left), float("inf")
     for _ in range(20):
         if device == "cuda":
@@ -134,4 +134,4 @@ def matrix_peak(dtype: torch.dtype, device: str) -> float:
         if device == "cuda":
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - started)
-    return 2 * size**3 / best
+    return 2 * width**3 / best

@@ -1,12 +1,13 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""From a full-size checkpoint on the disk to the first audio vector: our audio tower, and the published way.
+"""Time from a full-size checkpoint on disk to the first audio embedding: our audio tower, and the original way.
 
 python benchmarks/cold_start.py [--folder FOLDER]
 
-The published implementation builds all its towers, reads the whole state dict with `torch.load`, and copies it in.
-Each run is a process of its own, in turn, with the files out of the page cache; importing counts in the peak memory,
-not in the seconds. Writes both checkpoints with random weights (9.6 GB) unless the folder has them already.
+The original implementation builds all towers, reads the whole state dict with `torch.load`, and copies it into them.
+The two alternate, each run in its own process, with the files removed from the page cache. Imports count toward the
+peak memory, not toward the time. Both checkpoints are written with random weights (9.6 GB) unless the folder
+contains them.
 """
 
 import gc
@@ -27,7 +28,7 @@ TOWERS = ("image", "text", "audio", "depth", "thermal", "imu")
 
 
 def write_checkpoints(folder: Path, size: str) -> None:
-    """Save ours, and beside it a state dict of the peer's towers, from which names and shapes are as published."""
+    """Save our checkpoint, and next to it a state dict of the peer's towers, whose shapes are the published ones."""
     from peer import make_tower
 
     config = make_config(size, *TOWERS)
@@ -39,10 +40,10 @@ def write_checkpoints(folder: Path, size: str) -> None:
 
 
 def load(folder: str, size: str, which: str) -> None:
-    """Load, embed, and report as JSON; runs in a process of its own."""
+    """Load, embed, and print a report as JSON; runs in its own process."""
     config = make_config(size, *TOWERS)
     values = make_values(config, "audio", 1)
-    # What either way imports.
+    # Both ways need these imports.
     import peer
     from transformers import AutoModel
 
@@ -91,13 +92,13 @@ def main() -> None:
     record(
         "cold_start",
         f"""
-## From the disk to the first audio vector ({arguments.size}, float32)
+## From disk to the first audio embedding ({arguments.size}, float32)
 
-| | load and embed | read | peak memory of the process |
+| | load and embed | read from disk | peak memory of the process |
 |---|---|---|---|
 {chr(10).join(rows)}
 
-Faster: {Comparison.of(*times).faster}.
+Speed-up: {Comparison.of(*times).faster}.
 """,
         arguments.results,
     )

@@ -1,11 +1,11 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""From JPEG files to vectors on disk: how near the whole job comes to the tower alone, and what holds it back.
+"""From JPEG files to vectors on disk: how close the whole job comes to the speed of the tower, and what limits it.
 
 python benchmarks/embed.py [--size huge|tiny] [--images 4000] [--workers 8] [--device cuda] [--dtype bfloat16]
 
-Random weights; pictures of 500 x 375 made here. Three rates: the image tower with its input at hand, reading and
-decoding without a model, and the job as `imagebind-hf embed` runs it.
+Random weights, and generated images of 500 x 375 pixels. Three rates: the image tower with its input in memory,
+reading and decoding without a model, and the job as `imagebind-hf embed` runs it.
 """
 
 import os
@@ -25,11 +25,11 @@ CONFIGS = {
     "huge": {},
     "tiny": {"vision_config": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}},
 }
-DIFFERENT = 64  # pictures; the others are links to them
+DIFFERENT = 64  # distinct images; all others are links to them
 
 
-def write_pictures(folder: Path, number: int) -> None:
-    """Write JPEG files with the detail of photos: noise of several scales."""
+def write_images(folder: Path, number: int) -> None:
+    """Write JPEG files with as much detail as photos: noise at several scales."""
     generator = np.random.default_rng(0)
     folder.mkdir()
     for i in range(number):
@@ -44,7 +44,7 @@ def write_pictures(folder: Path, number: int) -> None:
 
 @torch.inference_mode()
 def tower_rate(model: ImageBindModel, batch: torch.Tensor, rounds: int) -> float:
-    """Images a second, with the input at hand."""
+    """Measure images per second, with the input in memory."""
     model(pixel_values=batch)
     return rounds * len(batch) / seconds_of(lambda: [model(pixel_values=batch) for _ in range(rounds)])
 
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="bfloat16" if torch.cuda.is_available() else "float32")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        write_pictures(Path(folder) / "photos", arguments.images)
+        write_images(Path(folder) / "photos", arguments.images)
         torch.manual_seed(0)
         config = ImageBindConfig(modalities=["vision"], **CONFIGS[arguments.size])
         model = ImageBindModel(config).to(getattr(torch, arguments.dtype))
@@ -84,22 +84,22 @@ def main() -> None:
             device=arguments.device,
             dtype=arguments.dtype,
         )
-        # Loading the model is not of the rate.
+        # Load the model first: the rate does not include it.
         assert job._embedder is not None
         whole = len(items) / seconds_of(lambda: job.run(progress=False))
     bound = "the tower" if tower < decoding else "reading and decoding"
     if arguments.device == "cpu":
-        bound += ", on the same cores as the other"
+        bound += ", which shares its cores with the other"
     record(
         "embed",
         f"""## JPEG files to vectors on disk, images, `{arguments.size}`
 
-| the tower alone | reading and decoding alone | the whole job | of the slower one |
+| the tower alone | reading and decoding alone | the whole job | whole job / slower part |
 |---|---|---|---|
 | {tower:,.1f}/s | {decoding:,.1f}/s | **{whole:,.1f}/s** | {whole / min(tower, decoding):.0%} |
 
-{arguments.images:,} pictures of 500 x 375, batches of {arguments.batch_size}, {arguments.workers} workers,
-{arguments.device}, {arguments.dtype}. What bounds it: {bound}.""",
+{arguments.images:,} images of 500 x 375, batches of {arguments.batch_size}, {arguments.workers} workers,
+{arguments.device}, {arguments.dtype}. The limit: {bound}.""",
         arguments.results,
     )
 

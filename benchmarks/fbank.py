@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The batched filter bank beside a loop over torchaudio's, on 64 clips of two seconds.
+"""The batched filter bank, compared with a loop over torchaudio's, on 64 clips of two seconds.
 
 python benchmarks/fbank.py
 """
@@ -13,7 +13,7 @@ from imagebind_hf.models.imagebind.audio_utils import log_mel_fbank
 
 
 def loop(waveforms: torch.Tensor) -> torch.Tensor:
-    """Do it as the published implementation does: clip by clip."""
+    """Compute the filter banks clip by clip, as the original implementation does."""
     banks = [
         torchaudio.compliance.kaldi.fbank(
             waveform[None],
@@ -44,11 +44,11 @@ def main() -> None:
         f"""
 ## Filter banks of {clips} clips
 
-| `log_mel_fbank`, one batch | `torchaudio.compliance.kaldi.fbank`, a loop | faster |
+| `log_mel_fbank`, one batch | `torchaudio.compliance.kaldi.fbank`, a loop | speed-up |
 |---|---|---|
 {result}
 
-Largest difference of the log-mel values: {difference:.1e}.
+Largest difference between the log-mel values: {difference:.1e}.
 """,
         arguments.results,
     )

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What importing costs: fresh interpreters, in turn.
+"""Time of imports, in alternating fresh interpreters.
 
 python benchmarks/import_time.py
 """
@@ -32,7 +32,7 @@ def main() -> None:
         f"""
 ## Import
 
-| ours | peer | ours | peer | faster |
+| ours | peer | ours | peer | speed-up |
 |---|---|---|---|---|
 {chr(10).join(rows)}
 """,

@@ -1,10 +1,10 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Latency of one item: ours, ours after `compile_towers`, and the peer.
+"""Latency of one item: our towers, our towers after `compile_towers`, and the peer.
 
 python benchmarks/latency.py [--device cuda|cpu] [--dtype bfloat16|float32] [--modalities image text …]
 
-On a GPU `compile_towers` replays CUDA graphs; on a CPU it fuses and packs weights (`freeze=True`).
+On a GPU, `compile_towers` replays CUDA graphs; on a CPU, it fuses operations and packs weights (`freeze=True`).
 """
 
 import argparse
@@ -16,7 +16,7 @@ from timing import Comparison, alternate, make_parser, record
 
 from imagebind_hf import compile_towers
 
-# Milliseconds that one H200 is to stay below in bfloat16.
+# Upper limits in milliseconds that we aim for on one H200 in bfloat16.
 TARGETS = {"image": 2.4, "text": 1.1, "audio": 1.0, "depth": 0.6, "thermal": 0.65, "imu": 0.34}
 
 
@@ -28,7 +28,7 @@ def row(arguments: argparse.Namespace, modality: str, dtype: torch.dtype) -> str
     if modality == "text":
         padded = pad_text(inputs, config.text_config.max_position_embeddings)
     functions = {"ours": lambda: ours(inputs), "peer": lambda: peer(padded)}
-    # Not inference mode: weights that are packed must not be inference tensors.
+    # Not inference mode, because inference tensors cannot be packed.
     with torch.no_grad():
         plain = alternate(functions, arguments.repeats)
         compile_towers(ours.model, freeze=device == "cpu")
@@ -37,10 +37,10 @@ def row(arguments: argparse.Namespace, modality: str, dtype: torch.dtype) -> str
         first = time.perf_counter() - started
         compiled = alternate(functions, arguments.repeats, warmup=3)
     before, after = (Comparison.of(times["ours"], times["peer"]) for times in (plain, compiled))
-    wanted = f" {TARGETS[modality]} |" if device == "cuda" else ""
+    goal = f" {TARGETS[modality]} |" if device == "cuda" else ""
     name = {"text": f"text, {PROMPT_LENGTH} tokens", "audio": "audio, 1 clip"}.get(modality, modality)
     return (
-        f"| {name} | {1000 * before.ours:.2f} | {1000 * after.ours:.2f} |{wanted} {1000 * after.peer:.2f} "
+        f"| {name} | {1000 * before.ours:.2f} | {1000 * after.ours:.2f} |{goal} {1000 * after.peer:.2f} "
         f"| {before.ratio:.2f}× | {after.faster} | {first:.0f} s |"
     )
 
@@ -55,14 +55,14 @@ def main() -> None:
     dtype = getattr(torch, arguments.dtype or ("bfloat16" if device == "cuda" else "float32"))
     rows = [row(arguments, modality, dtype) for modality in arguments.modalities]
     name = str(dtype).removeprefix("torch.")
-    wanted = " wanted |" if device == "cuda" else ""
+    goal = " target |" if device == "cuda" else ""
     dashes = "|---" * (8 if device == "cuda" else 7)
     record(
         f"latency-{device}-{name}",
         f"""
 ## Latency of one item in ms ({arguments.size}, {name})
 
-| | ours | `compile_towers` |{wanted} peer | faster, plain | faster, compiled | compiling |
+| | ours | `compile_towers` |{goal} peer | speed-up | speed-up, compiled | time to compile |
 {dashes}|
 {chr(10).join(rows)}
 """,

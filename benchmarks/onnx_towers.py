@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The exported towers in ONNX Runtime, in float32 and int8, beside torch, on a CPU.
+"""Exported towers in ONNX Runtime, in float32 and int8, compared with torch on a CPU.
 
 python benchmarks/onnx_towers.py [--modalities image text …]
 """
@@ -28,7 +28,7 @@ def row(size: str, modality: str, repeats: int) -> str:
     values = make_values(config, modality, CPU_BATCHES[modality], PROMPT_LENGTH if modality == "text" else None)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    # Threads that wait in a loop would slow torch down, which runs in turn.
+    # Threads that spin while they wait would slow torch down, which alternates with ONNX Runtime.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     ours, inputs = Ours(model, modality), {model_argument(modality): values.numpy()}
     functions = {"torch": lambda: ours(values)}
@@ -60,9 +60,9 @@ def main() -> None:
     record(
         "onnx_towers",
         f"""
-## ONNX Runtime {onnxruntime.__version__} beside torch on a CPU ({arguments.size})
+## ONNX Runtime {onnxruntime.__version__} compared with torch on a CPU ({arguments.size})
 
-| | batch | torch float32, items/s | ONNX float32 | to torch | cosine | ONNX int8 | to torch | cosine |
+| | batch | torch float32, items/s | ONNX float32 | speed-up | cosine | ONNX int8 | speed-up | cosine |
 |---|---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 """,

@@ -1,10 +1,10 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The peer: towers as the published implementation computes them, written with plain torch for timing.
+"""The peer: towers that compute what the original implementation computes, in plain torch, for timing.
 
-`nn.MultiheadAttention` with one learned key and value more, sequence before batch; an image repeated to two frames for
-a 3-D convolution; texts always of 77 tokens under a causal mask; embeddings multiplied by their scale. Weights are
-random, or ours copied in: then both give the same embeddings.
+`nn.MultiheadAttention` with one additional learned key and value, sequence dimension first; images repeated to two
+frames for a 3-D convolution; texts always padded to 77 tokens, with a causal mask; embeddings multiplied by their
+scale. Weights are random, or copied from our model; both then compute the same embeddings.
 """
 
 import torch
@@ -36,7 +36,7 @@ class Block(nn.Module):
 
 
 class Tower(nn.Module):
-    """A tower of a configuration: `(B, …)` to `(B, projection_dim)`, or `(B, clips, …)` to their mean."""
+    """One tower: maps `(B, …)` to `(B, projection_dim)`, and `(B, clips, …)` to the mean over clips."""
 
     def __init__(self, modality: str, config: ImageBindTowerConfig, projection_dim: int):
         super().__init__()
@@ -101,7 +101,7 @@ def make_tower(config: ImageBindConfig, modality: str) -> Tower:
 
 @torch.no_grad()
 def copy_weights(peer: Tower, model: ImageBindModel) -> Tower:
-    """Give the peer our model's weights for its modality."""
+    """Copy the weights of our model's tower of the same modality to the peer."""
     tower = getattr(model, f"{peer.modality}_model")
     stem = tower.embeddings
     if peer.modality == "text":

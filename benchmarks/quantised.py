@@ -1,11 +1,11 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Fewer bits: throughput of each tower, and the least cosine to the same tower in the plain type.
+"""Quantized towers: throughput, and the lowest cosine to the embeddings of the tower that is not quantized.
 
 python benchmarks/quantised.py [--device cuda|cpu] [--modalities image text …]
 
-On a GPU: bfloat16, and int8 and float8 by torchao, all compiled. On a CPU: float32, bfloat16, int8 by
-`torch.ao.quantization.quantize_dynamic`, and int8 by torchao, compiled (uncompiled it is no faster).
+On a GPU: bfloat16, int8 and float8 (torchao), all compiled. On a CPU: float32, bfloat16, int8 with
+`torch.ao.quantization.quantize_dynamic`, and int8 with torchao, compiled (it is not faster otherwise).
 """
 
 import copy
@@ -28,13 +28,13 @@ from imagebind_hf import ImageBindModel, compile_towers
 
 
 def with_torchao(config: object) -> Callable[[Ours], Ours]:
-    def quantise(model: Ours) -> Ours:
-        # The towers' matrices; the stem and the projection stay as they are.
+    def quantize(model: Ours) -> Ours:
+        # Only the encoder layers; stems and projections are not quantized.
         for name in model.model.config.tower_configs:
             quantize_(getattr(model.model, f"{name}_model").encoder, config)
         return compiled(model)
 
-    return quantise
+    return quantize
 
 
 def compiled(model: Ours) -> Ours:
@@ -42,7 +42,7 @@ def compiled(model: Ours) -> Ours:
     return model
 
 
-def quantise_dynamic(model: Ours) -> Ours:
+def quantize_dynamic(model: Ours) -> Ours:
     for name in model.model.config.tower_configs:
         encoder = getattr(model.model, f"{name}_model").encoder
         torch.ao.quantization.quantize_dynamic(encoder, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)
@@ -53,7 +53,7 @@ INT8 = "int8, torchao, compiled"
 CPU_VARIANTS = {
     "float32": lambda model: model,
     "bfloat16": lambda model: model.bfloat16(),
-    "int8, quantize_dynamic": quantise_dynamic,
+    "int8, quantize_dynamic": quantize_dynamic,
     INT8: with_torchao(Int8DynamicActivationInt8WeightConfig()),
 }
 CUDA_VARIANTS = {
@@ -103,13 +103,13 @@ def main() -> None:
     record(
         f"quantised-{arguments.device}",
         f"""
-## Fewer bits ({arguments.size}, {arguments.device})
+## Quantized towers ({arguments.size}, {arguments.device})
 
-| | batch | type | items/s | faster | least cosine |
+| | batch | type | items/s | speed-up | lowest cosine |
 |---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-Random weights: a trained tower's cosines are for its user to check on its own data.
+The weights are random: check the cosines of a trained tower on your own data.
 """,
         arguments.results,
         f"--device {arguments.device}",

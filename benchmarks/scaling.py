@@ -1,12 +1,12 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How speed grows with batch size, clips, length of texts, number of labels, and processes: tables and `scaling.png`.
+"""Throughput over batch size, clips, text length, number of labels and processes: tables and `scaling.png`.
 
 python benchmarks/scaling.py [--device cuda|cpu] [--dtype bfloat16|float32]
 
-Ours and the peer with the same weights. Labels: one depth map among N labels, by the pipeline after its first call
-(it embeds the labels once), and by the model with all labels each time. Processes: each embeds on its own, with its
-share of the cores.
+Our towers and the peer have the same weights. Labels: one depth map is classified among N labels, by the pipeline
+after its first call (it embeds the labels once), and by a model that embeds all labels each time. Processes:
+independent processes share the cores equally.
 """
 
 import argparse
@@ -27,7 +27,7 @@ BATCH_SIZES = {"cpu": (1, 2, 4, 8, 16), "cuda": (1, 4, 16, 64, 256, 1024)}
 CLIPS = (1, 2, 3, 6)
 LENGTHS = (8, 16, 32, 48, 77)
 LABELS = (1, 10, 100, 1000, 10_000)
-# Embedding more labels each time only takes longer.
+# With more labels, embedding them each time only takes longer.
 MOST_LABELS = 10
 
 Curve = dict[str, list[tuple[float, float]]]
@@ -35,7 +35,7 @@ Curve = dict[str, list[tuple[float, float]]]
 
 @torch.inference_mode()
 def sweep(arguments: argparse.Namespace, modality: str, sizes: Sequence[dict], axis: str) -> Curve:
-    """Measure items a second over sizes; the peer always runs texts at full length."""
+    """Measure items per second over sizes. The peer always pads texts to the full length."""
     dtype = getattr(torch, arguments.dtype)
     ours, peer, config = make_pair(arguments.size, modality, dtype, arguments.device)
     curve: Curve = {"ours": [], "peer": []}
@@ -52,7 +52,7 @@ def sweep(arguments: argparse.Namespace, modality: str, sizes: Sequence[dict], a
 
 @torch.inference_mode()
 def sweep_labels(arguments: argparse.Namespace) -> Curve:
-    """Measure depth maps a second, one at a time, among labels."""
+    """Measure depth maps per second, one at a time, over the number of labels."""
     from transformers import pipeline
 
     dtype = getattr(torch, arguments.dtype)
@@ -71,7 +71,7 @@ def sweep_labels(arguments: argparse.Namespace) -> Curve:
     curve: Curve = {"labels embedded once": [], "labels embedded each time": []}
     for count in LABELS[: 3 if arguments.size == "tiny" else None]:
         labels = [f"thing {number}" for number in range(count)]
-        # What the pipeline would keep after its first call; random, since embedding 10,000 labels takes a CPU minutes.
+        # The cache of the pipeline after its first call, with random vectors: embedding 10,000 labels takes minutes.
         vectors = torch.nn.functional.normalize(torch.randn(count, config.projection_dim), dim=-1)
         classify._label_embeds[tuple(labels), (template,)] = to_device(vectors, dtype, arguments.device)
         functions = {
@@ -96,7 +96,7 @@ def run_rank(size: str, threads: int, repeats: int, barrier: "multiprocessing.Ba
 
 
 def sweep_ranks(arguments: argparse.Namespace) -> Curve:
-    """Measure IMU signals a second of processes on a CPU, which share its cores."""
+    """Measure the IMU signals per second of several processes that share the cores of a CPU."""
     context, curve = multiprocessing.get_context("spawn"), []
     cores = torch.get_num_threads()
     for ranks in (1, 2) if arguments.size == "tiny" else range(1, min(cores, 4) + 1):
@@ -122,7 +122,7 @@ def draw(curves: dict[str, Curve], path: Path) -> None:
     for axis, (title, curve) in zip(axes.flat, curves.items(), strict=False):
         for name, points in curve.items():
             axis.plot(*zip(*points, strict=True), marker="o", label=name, color=colours.get(name, "#d55e00"))
-        axis.set(title=title, xlabel=title.partition(" by ")[2], ylabel="items a second")
+        axis.set(title=title, xlabel=title.partition(" by ")[2], ylabel="items per second")
         axis.set_ylim(0)
         if "labels" in title:
             axis.set_xscale("log")
@@ -157,7 +157,7 @@ def main() -> None:
     lengths = LENGTHS if arguments.size == "huge" else LENGTHS[:2]
     curves = {
         "depth maps by batch size": sweep(arguments, "depth", [{"batch_size": b} for b in batches], "batch_size"),
-        "sounds by clips": sweep(arguments, "audio", [{"batch_size": 1, "clips": c} for c in CLIPS], "clips"),
+        "audio by clips": sweep(arguments, "audio", [{"batch_size": 1, "clips": c} for c in CLIPS], "clips"),
         "texts by tokens": sweep(arguments, "text", [{"batch_size": size, "length": n} for n in lengths], "length"),
         "depth maps by labels": sweep_labels(arguments),
     }
@@ -169,9 +169,9 @@ def main() -> None:
     record(
         f"scaling-{arguments.device}",
         f"""
-## Growth: items a second ({arguments.size}, {arguments.dtype})
+## Scaling: items per second ({arguments.size}, {arguments.dtype})
 
-![Items a second over batch size, clips, tokens, labels and processes]({image.name})
+![Items per second over batch size, clips, tokens, labels and processes]({image.name})
 
 {tables}
 """,

@@ -1,12 +1,12 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Search among a million vectors: time of a query, and how many of the true ten nearest are found, on two cores.
+"""Search in a million vectors on two cores: time of a query, and how many of the ten nearest vectors are found.
 
 python benchmarks/search.py [--count 1000000] [--dimension 1024] [--folder FOLDER]
 
-Vectors are drawn so that neighbours mean something: points about 5,000 centres (of unequal sizes) in 48 dimensions,
-bent into the space by a random network, with noise in all dimensions, and moved by a constant of their modality, as
-embeddings of modalities lie apart.
+The vectors are random, but have meaningful neighbors: points around 5,000 centers (of unequal sizes) in 48 dimensions
+are mapped to the full space by a random network, with noise in all dimensions, and shifted by a constant for each
+modality, because the embeddings of modalities occupy different regions.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-# Two cores, also of a larger machine; before anything counts them.
+# Use two cores, also on larger machines. Must come before other modules count the cores.
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
 
 import numpy as np  # noqa: E402
@@ -33,7 +33,7 @@ BATCH, QUERIES, EXACT_QUERIES, WARMUP = 20_000, 300, 8, 30
 
 
 class World:
-    """Where vectors come from."""
+    """The random distribution of the vectors."""
 
     def __init__(self, dimension: int):
         rng = np.random.default_rng(0)
@@ -45,7 +45,7 @@ class World:
         self.apart = rng.standard_normal((len(SHARES), dimension), np.float32) / 2
 
     def draw(self, count: int, rng: np.random.Generator, modality: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Draw unit vectors `(count, dimension)` and the numbers of their modalities."""
+        """Draw unit vectors `(count, dimension)` and the index of the modality of each."""
         about = self.centres[rng.choice(CENTRES, count, p=self.sizes)]
         points = about + 0.5 * rng.standard_normal(about.shape, np.float32)
         modalities = np.full(count, modality)
@@ -57,13 +57,13 @@ class World:
 
 
 def chunks(world: World, count: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Draw all vectors of the store, always the same."""
+    """Generate all vectors of the store, the same ones in every run."""
     for start in range(0, count, BATCH):
         yield start, *world.draw(min(BATCH, count - start), np.random.default_rng([1, start]))
 
 
 def build(folder: Path, world: World, count: int, dimension: int) -> dict[str, float]:
-    """Make the store; returns seconds of its steps."""
+    """Create the store, and return the seconds that each step took."""
     index, names = SearchIndex.create(folder, ModelRecord("benchmark", "none", dimension)), np.array(list(SHARES))
     adding = 0.0
     for start, vectors, modalities in chunks(world, count):
@@ -72,7 +72,7 @@ def build(folder: Path, world: World, count: int, dimension: int) -> dict[str, f
         index.add(vectors, ids, names[modalities].tolist())
         adding += time.perf_counter() - began
     began = time.perf_counter()
-    # Without what was replaced, so that the size is that of the store.
+    # Delete old versions of files, so that only the store itself is measured.
     index.optimize(timedelta(0))
     optimizing, began = time.perf_counter() - began, time.perf_counter()
     index.build_index()
@@ -80,19 +80,19 @@ def build(folder: Path, world: World, count: int, dimension: int) -> dict[str, f
 
 
 def nearest(world: World, count: int, queries: np.ndarray, only: np.ndarray) -> np.ndarray:
-    """Compare all with all in numpy; returns the numbers of the nearest, `(queries, K)`.
+    """Compare all queries with all vectors in numpy; returns the indices of the nearest, `(queries, K)`.
 
     Args:
-        world, count: Where the vectors come from, and how many.
+        world, count: Distribution and number of the vectors.
         queries: Of shape `(queries, dimension)`.
-        only: The modality that each wants, -1 for any.
+        only: The modality that each query is limited to, or -1.
     """
     scores = np.full((len(queries), K), -2, np.float32)
     numbers = np.full((len(queries), K), -1)
     for start, vectors, modalities in chunks(world, count):
         new = queries @ vectors.T
         new[(only[:, None] >= 0) & (only[:, None] != modalities)] = -2
-        # The best of the chunk first: little is left to sort.
+        # Keep only the best of the chunk before merging, so that little remains to be sorted.
         best = np.argpartition(-new, K, axis=1)[:, :K]
         scores = np.concatenate([scores, np.take_along_axis(new, best, 1)], axis=1)
         numbers = np.concatenate([numbers, start + best], axis=1)
@@ -119,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--dimension", type=int, default=1024)
-    parser.add_argument("--folder", type=Path, help="Where the store is, or is made and stays.")
+    parser.add_argument("--folder", type=Path, help="Folder of the store; created and kept if it does not exist.")
     arguments = parser.parse_args()
     count, dimension, world = arguments.count, arguments.dimension, World(arguments.dimension)
     with tempfile.TemporaryDirectory() as temporary:
@@ -132,12 +132,12 @@ def main() -> None:
         assert len(index) == count
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**30
         rng, names, rows = np.random.default_rng(2), list(SHARES), []
-        cases = [("any modality, among all", world.draw(QUERIES, rng)[0], None)]
-        cases += [(f"{name}, among images", world.draw(QUERIES, rng, names.index(name))[0], "image") for name in names]
+        cases = [("any modality, in all", world.draw(QUERIES, rng)[0], None)]
+        cases += [(f"{name}, in images", world.draw(QUERIES, rng, names.index(name))[0], "image") for name in names]
         wanted = [np.full(QUERIES, -1 if only is None else names.index(only)) for _, _, only in cases]
         if not (folder / "truth.npy").is_file():
-            asked = np.concatenate([queries for _, queries, _ in cases])
-            np.save(folder / "truth.npy", nearest(world, count, asked, np.concatenate(wanted)))
+            every_query = np.concatenate([queries for _, queries, _ in cases])
+            np.save(folder / "truth.npy", nearest(world, count, every_query, np.concatenate(wanted)))
         truth = np.load(folder / "truth.npy")
         for (title, queries, only), numbers in zip(cases, np.split(truth, len(cases)), strict=True):
             figures = measure(index, queries, numbers, only, exact=False)
@@ -150,25 +150,25 @@ def main() -> None:
     shares = ", ".join(f"{share:.0%} {name}" for name, share in SHARES.items())
     table = "\n".join(rows)
     if count < 1_000_000:
-        print(f"{count} vectors; {seconds}; the page is left as it is.")
+        print(f"{count} vectors; {seconds}; RESULTS.md is not changed.")
         return
     record(
         "search",
         f"""
-## Search among {count:,} vectors of {dimension} dimensions, two cores
+## Search in {count:,} vectors of {dimension} dimensions, two cores
 
-| question | search | median | 95 of 100 below | recall@{K} |
+| query | search | median | 95th percentile | recall@{K} |
 |---|---|---|---|---|
 {table}
 
-`SearchIndex.search`, {QUERIES} questions one after another ({EXACT_QUERIES} for exact search), the files in the page
-cache, the questions' own embedding not counted. Each modality has an index of its own. Recall is against all vectors
-compared in numpy. Adding took {seconds["adding"]:.0f} s ({-(-count // BATCH)} times {BATCH:,}), the approximate
-indexes {seconds["index"]:.0f} s; {size:.1f} GiB on disk without thumbnails.
+`SearchIndex.search`, {QUERIES} queries one after another ({EXACT_QUERIES} for exact search), with the files in the
+page cache, without the time to embed the queries. Each modality has its own index. Recall is relative to an exhaustive
+comparison in numpy. Adding the vectors took {seconds["adding"]:.0f} s ({-(-count // BATCH)} batches of {BATCH:,}), the
+approximate indexes {seconds["index"]:.0f} s; {size:.1f} GiB on disk without thumbnails.
 
-The vectors are drawn, not embedded: {CENTRES:,} clusters of unequal size in {INTRINSIC} dimensions, bent into
-{dimension} by a random network, with noise (a vector's nearest neighbour is at a cosine of about 0.85), of three
-modalities that lie apart ({shares}). LanceDB {version("lancedb")}.
+The vectors are random, not embeddings: {CENTRES:,} clusters of unequal size in {INTRINSIC} dimensions, mapped to
+{dimension} by a random network, with noise (the nearest neighbor of a vector has a cosine of about 0.85), of three
+modalities in separate regions ({shares}). LanceDB {version("lancedb")}.
 """,
     )
 

@@ -1,11 +1,11 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What it costs to load some towers of a full-size checkpoint: seconds, bytes read from the disk, peak memory.
+"""Cost of loading some towers of a full-size checkpoint: seconds, bytes read from disk, peak memory.
 
 python benchmarks/subset.py [--folder FOLDER]
 
-Writes a checkpoint of imagebind_huge's size with random weights (4.8 GB) unless the folder has one already. Each load
-is a process of its own, with the files out of the page cache.
+Writes a checkpoint of imagebind_huge's size with random weights (4.8 GB) unless the folder contains one. Each load
+runs in its own process, with the files removed from the page cache.
 """
 
 import json
@@ -25,7 +25,7 @@ SUBSETS = (["audio"], ["text", "audio"], ["imu"], None)
 
 
 def write_checkpoint(folder: Path, config: ImageBindConfig) -> None:
-    """Save random weights in the shapes of a configuration."""
+    """Save random weights of the shapes that a configuration defines."""
     import torch
 
     from imagebind_hf import ImageBindModel
@@ -41,20 +41,20 @@ def write_checkpoint(folder: Path, config: ImageBindConfig) -> None:
 
 
 def read_bytes() -> int:
-    """Return what this process has read from the disk."""
+    """Return the number of bytes that this process has read from disk."""
     lines = Path("/proc/self/io").read_text().splitlines()
     return int(dict(line.split(": ") for line in lines)["read_bytes"])
 
 
 def peak_bytes() -> int:
-    """Return the peak memory of this process."""
-    # Not getrusage: its peak is inherited from the process that started this one.
+    """Return the peak memory of this process in bytes."""
+    # Not getrusage, whose peak is inherited from the parent process.
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return 1024 * int(line.split()[1])
 
 
 def drop_from_cache(folder: Path) -> None:
-    """Make the next read of a checkpoint one from the disk."""
+    """Remove the files of a checkpoint from the page cache, so that they are read from disk."""
     for file in folder.iterdir():
         if file.suffix in (".safetensors", ".pth"):
             descriptor = os.open(file, os.O_RDONLY)
@@ -64,7 +64,7 @@ def drop_from_cache(folder: Path) -> None:
 
 
 def load(folder: str, modalities: list[str] | None) -> None:
-    """Load and report as JSON; runs in a process of its own."""
+    """Load, and print a report as JSON; runs in its own process."""
     from transformers import AutoModel
 
     import imagebind_hf  # noqa: F401
@@ -72,7 +72,7 @@ def load(folder: str, modalities: list[str] | None) -> None:
     drop_from_cache(Path(folder))
     before, started = read_bytes(), time.perf_counter()
     model = AutoModel.from_pretrained(folder, **({} if modalities is None else {"modalities": modalities}))
-    total = sum(float(parameter.sum()) for parameter in model.parameters())  # touch everything
+    total = sum(float(parameter.sum()) for parameter in model.parameters())  # reads every weight
     report = {
         "seconds": time.perf_counter() - started,
         "read": read_bytes() - before,
@@ -108,11 +108,11 @@ def main() -> None:
         f"""
 ## Loading some towers of a checkpoint ({arguments.size}, float32)
 
-| modalities | parameters | read | peak memory of the process | time |
+| modalities | parameters | read from disk | peak memory of the process | time |
 |---|---|---|---|---|
 {table}
 
-Of the peak, importing torch and transformers takes about half a GiB.
+Importing torch and transformers accounts for about half a GiB of the peak.
 """,
         arguments.results,
     )

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Timing of two ways to do one thing, side by side, and the page that keeps the results."""
+"""Timing of two ways to do the same thing, and the page with the results."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 
 @dataclass
 class Comparison:
-    """Median seconds of ours and of the peer, and between which ratios the middle half of the pairs lies."""
+    """Median seconds of ours and of the peer, and the quartiles of the ratios of the rounds."""
 
     ours: float
     peer: float
@@ -29,7 +29,7 @@ class Comparison:
 
     @classmethod
     def of(cls, ours: list[float], peer: list[float]) -> "Comparison":
-        """Compare the times of rounds, in each of which both ran."""
+        """Compare times, where entries at the same position come from the same round."""
         ratios = sorted(b / a for a, b in zip(ours, peer, strict=True))
         quarter = len(ratios) // 4
         medians = statistics.median(ours), statistics.median(peer)
@@ -37,12 +37,12 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
-        """How many times faster ours is."""
+        """The speed-up: the peer's median time divided by ours."""
         return self.peer / self.ours
 
     @property
     def faster(self) -> str:
-        """The ratio as a cell of a table."""
+        """The speed-up and its quartiles, as a cell of a table."""
         return f"**{self.ratio:.2f}×** ({self.low:.2f} to {self.high:.2f})"
 
     def __str__(self) -> str:
@@ -51,13 +51,13 @@ class Comparison:
 
 
 def compare(ours: Callable[[], object], peer: Callable[[], object], repeats: int = 15, warmup: int = 2) -> Comparison:
-    """Time both in turn."""
+    """Time both, alternating."""
     times = alternate({"ours": ours, "peer": peer}, repeats, warmup)
     return Comparison.of(times["ours"], times["peer"])
 
 
 def alternate(functions: dict[str, Callable[[], object]], repeats: int, warmup: int = 1) -> dict[str, list[float]]:
-    """Run all in turn, in both orders, so that whatever disturbs the machine disturbs all; return their seconds."""
+    """Run all functions in alternation, so that other load affects all of them; return the seconds of each."""
     times: dict[str, list[float]] = {name: [] for name in functions}
     for round_ in range(warmup + repeats):
         for name in list(functions)[:: 1 if round_ % 2 else -1]:
@@ -68,7 +68,7 @@ def alternate(functions: dict[str, Callable[[], object]], repeats: int, warmup: 
 
 
 def seconds_of(function: Callable[[], object]) -> float:
-    """Run once; on an accelerator the time between two events on it."""
+    """Run once, and return the time; on a GPU, the time between two events on it."""
     if not torch.cuda.is_available():
         started = time.perf_counter()
         function()
@@ -83,13 +83,13 @@ def seconds_of(function: Callable[[], object]) -> float:
 
 
 def synchronize() -> None:
-    """Wait for the accelerator, where there is one."""
+    """Wait for the GPU, if there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def peak_memory(function: Callable[[], object]) -> float | None:
-    """Return the GiB that a run takes beyond what is allocated before it; None without an accelerator."""
+    """Return the peak memory of a run beyond the memory allocated before, in GiB; None without a GPU."""
     if not torch.cuda.is_available():
         return None
     torch.cuda.empty_cache()
@@ -101,16 +101,18 @@ def peak_memory(function: Callable[[], object]) -> float | None:
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
-    """Make a parser with what all benchmarks understand."""
+    """Make a parser with the arguments that all benchmarks have."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=["huge", "tiny"], default="huge", help="tiny shows that the script runs")
+    parser.add_argument(
+        "--size", choices=["huge", "tiny"], default="huge", help="tiny only checks that the script runs"
+    )
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the page that keeps the results")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the page to update")
     return parser
 
 
 def machine() -> str:
-    """Say what this runs on, in one line."""
+    """Describe the machine and the versions in one line."""
     if torch.cuda.is_available():
         chip = torch.cuda.get_device_name()
     else:
@@ -124,7 +126,7 @@ def machine() -> str:
 
 
 def record(name: str, text: str, results: Path = RESULTS, arguments: str = "") -> None:
-    """Print a section of the results, and put it in its place on the page."""
+    """Print a section of the results, and insert or replace it on the page."""
     command = f"python benchmarks/{name.partition('-')[0]}.py {arguments}".strip()
     text = f"{text.strip()}\n\nMachine: {machine()}. Command: `{command}`."
     print(text)

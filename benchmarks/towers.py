@@ -1,13 +1,13 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Throughput of each tower beside the peer with the same weights, and of CLIP ViT-H beside the image tower.
+"""Throughput of each tower, compared with the peer with the same weights, and with CLIP ViT-H for images.
 
 python benchmarks/towers.py [--device cuda|cpu] [--dtype bfloat16|float32] [--compile MODE] [--modalities image text …]
 
-Items a second, with random data; class prompts are real ones. The peer always runs texts of 77 tokens; ours runs short
-ones at their own length, and of 77 tokens too. On a GPU, memory is the peak of a run beyond the weights; on a CPU, the
-share of the matrix peak is the speed of the towers' matrix products over that of one large product, measured in the
-same process.
+Items per second with random data; only the class prompts are real. The peer always pads texts to 77 tokens, ours
+runs them at their own length. On a GPU, memory is the peak of a run beyond the weights. On a CPU, the share of the
+matrix peak is the speed of the matrix products of a tower relative to that of one large matrix product in the same
+process.
 """
 
 import gc
@@ -30,24 +30,24 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from imagebind_hf import compile_towers
 
-# Items a second that one H200 is to reach in bfloat16 with batches of 256.
+# Items per second that we aim for on one H200 in bfloat16 with batches of 256.
 TARGETS = {"image": 1450, "text": 36_000, "audio": 3500, "depth": 30_000, "thermal": 11_800, "imu": 36_000}
-# A batch for a CPU takes a second or so.
+# Batch sizes that take about a second on a CPU.
 CPU_BATCHES = {"image": 1, "text": 8, "audio": 1, "depth": 8, "thermal": 2, "imu": 8}
-# Class prompts are embedded once for all items, in larger batches.
+# Class prompts are embedded once for all items, so in larger batches.
 CPU_PROMPTS = 32
 
 
 class Runner:
-    """Measures rows of the table with the same settings."""
+    """Measures the rows of the table, with the same settings for all."""
 
-    def __init__(self, device: str, dtype: torch.dtype, repeats: int):
+    def __init__(self, device: str, dtype: torch.dtype, repeats: int, size: str):
         self.device, self.dtype, self.repeats = device, dtype, repeats
-        self.peak = matrix_peak(dtype, device)
+        self.peak = matrix_peak(dtype, device, size)
 
     @torch.no_grad()
     def row(self, name: str, ours, peer, inputs, counts, target: int | None) -> str:
-        """Time ours beside the peer, each with its batches and its operations an item, and check that they agree."""
+        """Time ours and the peer, each with its own batches and operations per item, and compare their embeddings."""
         functions = {
             "ours": lambda: torch.cat([ours(values) for values in inputs[0]]),
             "peer": lambda: torch.cat([peer(values) for values in inputs[1]]),
@@ -66,16 +66,16 @@ class Runner:
             notes = [f"{100 * speed / self.peak:.0f} %" for speed in speeds] or ["–", "–"]
         rates = (size / comparison.ours, size / comparison.peer)
         digits = 1 if min(rates) < 100 else 0
-        wanted = f" {target:,} |" if target else " – |"
+        goal = f" {target:,} |" if target else " – |"
         batch_size = len(inputs[0][0])
         return (
-            f"| {name} | {batch_size} | {rates[0]:,.{digits}f} |{wanted if self.device == 'cuda' else ''} {notes[0]} "
+            f"| {name} | {batch_size} | {rates[0]:,.{digits}f} |{goal if self.device == 'cuda' else ''} {notes[0]} "
             f"| {rates[1]:,.{digits}f} | {notes[1]} | {comparison.faster} | {difference} |"
         )
 
 
 def make_clip(size: str, device: str, dtype: torch.dtype):
-    """Make the image tower of CLIP ViT-H with random weights, as transformers has it."""
+    """Make the image tower of CLIP ViT-H of transformers, with random weights."""
     huge = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 16}
     tiny = {"hidden_size": 32, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
     vision = make_config(size, "image").vision_config
@@ -89,13 +89,17 @@ def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="by default bfloat16 on a GPU, else float32")
-    parser.add_argument("--compile", nargs="?", const="default", help="compile our towers; the mode, or freeze")
-    parser.add_argument("--batch-size", type=int, help="by default 256 on a GPU, else what takes about a second")
+    parser.add_argument(
+        "--compile", nargs="?", const="default", help="compile our towers: a mode of torch.compile, or freeze"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, help="by default 256 on a GPU, else so that a batch takes about a second"
+    )
     parser.add_argument("--modalities", nargs="+", choices=MODALITIES, default=MODALITIES)
     arguments = parser.parse_args()
     device = arguments.device
     dtype = getattr(torch, arguments.dtype or ("bfloat16" if device == "cuda" else "float32"))
-    runner = Runner(device, dtype, arguments.repeats)
+    runner = Runner(device, dtype, arguments.repeats, arguments.size)
     rows = []
     for modality in arguments.modalities:
         batch_size = arguments.batch_size or (256 if device == "cuda" else CPU_BATCHES[modality])
@@ -112,13 +116,13 @@ def main() -> None:
             prompts = class_prompts(config, arguments.batch_size or (256 if device == "cuda" else CPU_PROMPTS))
             short = make_values(config, modality, batch_size, PROMPT_LENGTH)
             cases = {f"{PROMPT_LENGTH} tokens": ([short], None), f"{longest} tokens": ([values], None)}
-            # Last, since what is compiled anew for other lengths stays general.
+            # Last, because torch compiles for any length once it has seen several, which is slower.
             cases["class prompts"] = (prompts, target)
-            for name, (batches, wanted) in cases.items():
+            for name, (batches, goal) in cases.items():
                 batches = [ids.to(device) for ids in batches]
                 own = sum(operations(config, modality, ids.shape[1]) for ids in batches) / len(batches)
                 inputs = (batches, [pad_text(ids, longest) for ids in batches])
-                rows.append(runner.row(f"text, {name}", ours, peer, inputs, (own, counts[1]), wanted))
+                rows.append(runner.row(f"text, {name}", ours, peer, inputs, (own, counts[1]), goal))
         else:
             name = "audio, 3 clips" if modality == "audio" else modality
             rows.append(runner.row(name, ours, peer, ([values], [values]), counts, target))
@@ -130,7 +134,7 @@ def main() -> None:
     name = str(dtype).removeprefix("torch.")
     how = f", ours compiled ({arguments.compile})" if arguments.compile else ""
     note = "memory" if device == "cuda" else "of the matrix peak"
-    wanted = " wanted |" if device == "cuda" else ""
+    goal = " target |" if device == "cuda" else ""
     dashes = "|---" * (9 if device == "cuda" else 8)
     options = f"--device {device} --dtype {name}" + (f" --compile {arguments.compile}" if arguments.compile else "")
     record(
@@ -138,11 +142,11 @@ def main() -> None:
         f"""
 ## Throughput of the towers ({arguments.size}, {name}{how})
 
-| | batch | ours, items/s |{wanted} {note} | peer, items/s | {note} | faster | 1 − cosine |
+| | batch | ours, items/s |{goal} {note} | peer, items/s | {note} | speed-up | 1 − cosine |
 {dashes}|
 {chr(10).join(rows)}
 
-One large matrix product here runs at {runner.peak / 1e12:,.2f} TFLOP/s.
+One large matrix product runs at {runner.peak / 1e12:,.2f} TFLOP/s.
 """,
         arguments.results,
         options,

@@ -1,12 +1,12 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A step of training audio against the frozen image tower: pairs a second and peak memory, beside the peer.
+"""A training step of the audio tower with a frozen image tower: pairs per second and peak memory, ours and the peer.
 
 python benchmarks/training.py [--size huge|tiny] [--batch-sizes 512 2048] [--mini-batch-size 512]
 
-Random data in the shapes of imagebind_huge, bfloat16 by autocast, AdamW. Ours runs what the trainer does (GradCache
-above `--mini-batch-size`); the peer is the published implementation's towers in plain torch, which has neither
-GradCache nor a cache of image embeddings, and is given the latter too for comparison.
+Random data in the shapes of imagebind_huge, bfloat16 with autocast, AdamW. Ours does what the trainer does
+(GradCache above `--mini-batch-size`). The peer has the towers of the original implementation in plain torch, without
+GradCache. The original has no cache of image embeddings; the peer gets one for comparison.
 """
 
 import statistics
@@ -80,7 +80,7 @@ def peer_step(config: ImageBindConfig, device: str) -> Callable[[dict], None]:
 
 
 def measure(step: Callable[[dict], None], inputs: dict[str, torch.Tensor], steps: int) -> tuple[str, float]:
-    """Return pairs a second and peak memory as text, and the first as a number; what does not fit is said so."""
+    """Return pairs per second and peak memory as text, and the former as a number; NaN if memory is exhausted."""
     size = len(inputs["input_features"])
     try:
         step(inputs)
@@ -128,8 +128,8 @@ def main() -> None:
             rows.append(f"| {batch_size} | {images} | {cells[0]} | {cells[1]} | **{rates[0] / rates[1]:.2f}×** |")
     record(
         "training",
-        f"## A training step of the audio tower ({arguments.size}, mini batches of {arguments.mini_batch_size})\n\n"
-        "| batch | images | ours, pairs/s | memory | peer, pairs/s | memory | faster |\n"
+        f"## A training step of the audio tower ({arguments.size}, mini-batches of {arguments.mini_batch_size})\n\n"
+        "| batch | images | ours, pairs/s | memory | peer, pairs/s | memory | speed-up |\n"
         "|---|---|---|---|---|---|---|\n" + "\n".join(rows),
         arguments.results,
     )
