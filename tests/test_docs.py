@@ -17,11 +17,13 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
+import typer
 import yaml
 
 from docs_files import write_files
 from docs_runner import Block, commands, find_blocks, run_blocks
 from hub_server import TOKEN, Repository, serve
+from imagebind_hf.cli import app
 from imagebind_hf.evaluation.config import load_benchmark
 from imagebind_hf.training.recipe import Recipe, find_benchmark, load_recipe
 
@@ -147,7 +149,9 @@ def environment(workplace, tmp_path) -> dict[str, str]:
             "HF_HUB_DISABLE_XET": "1",
             "OMP_NUM_THREADS": "1",
         }
-        assert not hub.unknown, "requests that this server has no route for"
+        # sentence-transformers looks up the name of a local folder on the Hub.
+        unknown = [request for request in hub.unknown if request != "GET /api/models/imagebind-huge"]
+        assert not unknown, "requests that this server has no route for"
 
 
 def name_of(page: Path) -> str:
@@ -193,8 +197,10 @@ def test_links(page):
                 assert anchor in {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-def test_names_of_benchmarks_in_commands_exist():
-    for page in PAGES:
-        for name in re.findall(r"imagebind-hf evaluate (\S+)", page.read_text(encoding="utf-8")):
-            if re.fullmatch(r"[a-z0-9_]+", name):
-                find_benchmark(name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_inside_sentences_exist(page):
+    known = typer.main.get_command(app).commands
+    for name, argument in re.findall(r"imagebind-hf ([a-z]+) ?(\w*)", page.read_text(encoding="utf-8")):
+        assert name in known
+        if name == "evaluate" and argument.islower():
+            find_benchmark(argument)
