@@ -1,16 +1,16 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The example of the published README: three pictures, three sounds and three words, compared with each other.
+"""The example of the original README: three images, three audio files and three texts, compared with each other.
 
 python examples/compare_modalities.py --model imagebind-huge --data FOLDER
 
 The folder holds dog_image.jpg, car_image.jpg, bird_image.jpg and dog_audio.wav, car_audio.wav, bird_audio.wav, the
-assets of the published repository. As there, products are taken of embeddings times their scales, so that with the
-published weights (`imagebind-hf convert`) the matrices are those of its README:
+assets of the original repository. As there, embeddings are multiplied by their logit scales before the softmax. With
+the published weights (`imagebind-hf convert --download`), the matrices are those of the original README:
 
     vision x text  [9.9761e-01, 2.3694e-03, 1.8612e-05], [3.3836e-05, 9.9994e-01, 2.4118e-05], ...
     vision x audio [0.8070, 0.1088, 0.0842], [0.1036, 0.7884, 0.1079], [0.0018, 0.0022, 0.9960]
-    audio x text   the identity, to four digits
+    audio x text   the identity matrix, to four digits
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main() -> None:
     files = [arguments.data / f"{name}_{kind}" for kind in ("image.jpg", "audio.wav") for name in NAMES]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
-        print(f"Nothing done: {missing} are not in {str(arguments.data)!r}.")
+        print(f"Skipped: {missing} not found in {str(arguments.data)!r}. The original repository has them.")
         return
     model = AutoModel.from_pretrained(arguments.model, modalities=["vision", "text", "audio"]).eval()
     processor = AutoProcessor.from_pretrained(arguments.model)
