@@ -24,7 +24,7 @@ def folder(tmp_path):
     image(9).save(tmp_path / "in" / "deep" / "a.JPG", format="JPEG")
     soundfile.write(tmp_path / "in" / "c.wav", np.zeros(800), 8000)
     (tmp_path / "in" / "lines.txt").write_text("a dog\n\na cat\n")
-    (tmp_path / "in" / "motion.csv").write_text("x")
+    (tmp_path / "in" / "imu.csv").write_text("x")
     (tmp_path / "in" / ".hidden.png").write_bytes(b"")
     (tmp_path / "in" / "notes.pdf").write_bytes(b"")
     return tmp_path / "in"
@@ -48,7 +48,7 @@ def test_files_by_type(folder):
 
 def test_a_requested_modality(folder):
     assert names(find_items([folder], "depth"), folder) == [("b.png", "depth"), ("deep/a.JPG", "depth")]
-    assert names(find_items([folder], "imu"), folder) == [("motion.csv", "imu")]
+    assert names(find_items([folder], "imu"), folder) == [("imu.csv", "imu")]
     assert names(find_items([folder], "audio"), folder) == [("c.wav", "audio")]
 
 
@@ -87,8 +87,8 @@ def test_rows_of_data_sets(tmp_path, on_disk):
     )
     photos = find_items([path], "depth", {"depth": "photo"})
     assert [item.id.rpartition("/")[2] for item in photos] == [f"{path.name}#{row}#depth" for row in (0, 1)]
-    with pytest.raises(ValueError, match=r"there is no column \['picture'\]. The columns are"):
-        find_items([path], "image", {"image": "picture"})
+    with pytest.raises(ValueError, match=r"there is no column \['photograph'\]. The columns are"):
+        find_items([path], "image", {"image": "photograph"})
     with pytest.raises(ValueError, match="no column is named after a modality. The columns are"):
         find_items([path], "audio")
 

@@ -64,10 +64,11 @@ class Row:
     path: str
     row: int
     column: str
+    decode_images: bool = False
 
     def load(self) -> Any:
-        """Read the cell. Images, audio and videos are not decoded."""
-        return _column(self.path, self.column)[self.row][self.column]
+        """Read the cell. Audio and videos are not decoded."""
+        return _column(self.path, self.column, self.decode_images)[self.row][self.column]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Cell:
     row: int
 
     def load(self) -> Any:
-        """Read the cell. Images, audio and videos are not decoded."""
+        """Read the cell. Audio and videos are not decoded."""
         return self.dataset[self.row][self.dataset.column_names[0]]
 
 
@@ -94,14 +95,16 @@ class Unreadable:
 
 
 @lru_cache(maxsize=32)
-def _column(path: str, column: str) -> datasets.Dataset:
-    return _select_undecoded(_open(path), column)
+def _column(path: str, column: str, decode_images: bool) -> datasets.Dataset:
+    return _select(_open(path), column, decode_images)
 
 
-def _select_undecoded(rows: datasets.Dataset, column: str) -> datasets.Dataset:
+def _select(rows: datasets.Dataset, column: str, decode_images: bool) -> datasets.Dataset:
+    # Images of an extra modality are decoded, because the image processors of transformers read no bytes.
     rows = rows.select_columns([column])
-    if isinstance(rows.features[column], (datasets.Audio, datasets.Image, datasets.Video)):
-        rows = rows.cast_column(column, type(rows.features[column])(decode=False))
+    kind = type(rows.features[column])
+    if kind in (datasets.Audio, datasets.Video) or (kind is datasets.Image and not decode_images):
+        rows = rows.cast_column(column, kind(decode=False))
     return rows
 
 
@@ -161,7 +164,7 @@ def dataset_items(dataset: datasets.Dataset, name: str, columns: Mapping[str, st
     columns = _columns(dataset, name, None, columns)
     if not len(dataset):
         raise ValueError(f"{name}: the data set is empty.")
-    selected = {modality: _select_undecoded(dataset, column) for modality, column in columns.items()}
+    selected = {name: _select(dataset, column, name not in MODALITIES) for name, column in columns.items()}
     return [
         Item(f"{name}#{row}#{modality}", modality, Cell(rows, row))
         for row in range(len(dataset))
@@ -225,7 +228,8 @@ def _rows(path: Path, modality: str | None, columns: Mapping[str, str] | None) -
     columns = _columns(rows, str(path), modality, columns)
     for row in range(len(rows)):
         for name, column in columns.items():
-            yield Item(f"{path}#{row}#{name}", name, Row(str(path), row, column), str(path))
+            source = Row(str(path), row, column, name not in MODALITIES)
+            yield Item(f"{path}#{row}#{name}", name, source, str(path))
 
 
 def _columns(

@@ -13,7 +13,7 @@ from transformers import ProcessorMixin
 
 from ..hub.checkpoints import load_model
 from ..models.imagebind.media import load_audio, load_image
-from ..models.imagebind.modalities import model_argument
+from ..models.imagebind.modalities import MODALITIES, model_argument
 from ..models.imagebind.modeling_imagebind import ImageBindModel
 from .items import Item
 
@@ -214,6 +214,9 @@ class _Batches(Dataset):
             return value
         if self.is_remote and modality in _DECODERS:
             return _DECODERS[modality](value)
+        if modality not in MODALITIES and isinstance(value, list):
+            # Data sets return arrays as nested lists, which a processor would take for several items.
+            value = np.asarray(value)
         return self._prepare([value], modality)
 
     def _prepare(self, values: list, modality: str) -> dict[str, torch.Tensor]:

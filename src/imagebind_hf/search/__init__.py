@@ -1,12 +1,13 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Search: a store of embedded items on disk, asked with any mixture of modalities."""
+"""Search: a store of embedded items on disk, queried with any mixture of modalities."""
 
 from ..hub.checkpoints import ModelRecord, record_of
 from .files import IndexResult, index_items, prune
+from .hits import Hit
+from .index import SearchIndex
 from .page import write_page
 from .query import Part, QueryEmbedder, load_embedder, mix
-from .store import Hit, SearchIndex
 
 __all__ = [
     "Hit",

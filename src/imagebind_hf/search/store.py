@@ -1,31 +1,31 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A store of vectors on disk: a LanceDB table for each modality, with a row for each item, and what is asked of it.
+"""A store of vectors on disk, with one LanceDB table per modality and one row per item.
 
-Every change of a table is one commit, there whole or not at all; an item whose id is there already is replaced. Tables
-are apart because modalities lie apart in the space: among the neighbours of a text there are texts, however many parts
-of a common index one looks into for pictures.
+Every change of a table is an atomic commit. An item with an existing id replaces the old one.
+
+Each modality has its own table because embeddings of different modalities lie in different regions of the space. With
+a common index, the partitions nearest to a text contain almost only texts, so that a search for images would have to
+read most of the index.
 """
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
-import numpy as np
 import pyarrow.compute as pc
 
-from ..hub.checkpoints import ModelRecord, record_of
+from ..hub.checkpoints import ModelRecord
+from ..utils.locks import one_writer
 from .table import (
     build_index,
     connect,
     has_index,
     is_store,
     make_rows,
-    nearest,
+    named,
     quote,
     read_record,
     schema,
@@ -33,89 +33,53 @@ from .table import (
     write_record,
 )
 
-if TYPE_CHECKING:
-    from .query import QueryEmbedder
-
-# Items of a modality from which on an index is worth while; and the fewest of which one is made.
+# Number of items of a modality from which `tidy` builds an index, and the smallest number that can be indexed.
 APPROXIMATE_FROM, FEWEST = 5_000, 256
-# Items outside an index, and files of few, that are put up with.
+# Numbers of items outside the index, and of small files, above which `tidy` optimizes a table.
 UNINDEXED, FRAGMENTS = 2_000, 64
-# Commits that were replaced so long ago are deleted: whoever reads one has finished.
+# Replaced commits are deleted after this time, when no reader uses them anymore.
 KEEP = timedelta(hours=1)
+# Seconds that a change waits for another writer.
+WAIT = 10.0
 
 
-@dataclass(frozen=True)
-class Hit:
-    """An item that was found.
+class Store:
+    """The storage of a [`SearchIndex`]: adds, removes and reads rows, and maintains the tables.
 
-    Args:
-        id: Its name.
-        score: Its cosine with the query, in [-1, 1].
-        modality: Its modality.
-        path: The file that it lies in, empty for what came from memory.
-        text: The text, of a text.
-        thumbnail: A small JPEG, where there is one.
-    """
-
-    id: str
-    score: float
-    modality: str
-    path: str = ""
-    text: str | None = None
-    thumbnail: bytes | None = None
-
-
-class SearchIndex:
-    """A store, made by [`SearchIndex.create`] or [`SearchIndex.open`].
-
-    Example:
-        >>> import tempfile
-        >>> import numpy as np
-        >>> from imagebind_hf.search import ModelRecord, SearchIndex
-        >>> folder = tempfile.TemporaryDirectory()
-        >>> index = SearchIndex.create(folder.name + "/store", ModelRecord("my-model", "v1", dimension=2))
-        >>> index.add(np.array([[1, 0], [0, 2], [3, 3]]), ["a", "b", "c"], ["image", "audio", "image"])
-        >>> [(hit.id, round(hit.score, 2)) for hit in index.search([0.1, 1], k=2)]
-        [('b', 1.0), ('c', 0.77)]
-        >>> [hit.id for hit in index.search([0.1, 1], only="image")]
-        ['c', 'a']
-        >>> index.remove(["c"]), len(index)
-        (1, 2)
+    One process at a time may change a store. Readers need no lock, and see whole commits.
     """
 
     def __init__(self, folder: Path, model: ModelRecord):
         self.folder, self.model = folder, model
         self._database, self._opened = connect(folder), {}
-        self._threads = ThreadPoolExecutor(thread_name_prefix="search")
-        self._embedder: QueryEmbedder | None = None
 
     @classmethod
-    def create(cls, folder: str | Path, model: ModelRecord) -> "SearchIndex":
+    def create(cls, folder: str | Path, model: ModelRecord) -> Self:
         """Make an empty store.
 
         Args:
-            folder: Where; it does not hold a store yet.
-            model: Which model its vectors are of.
+            folder: Folder of the store.
+            model: Record of the model that computes the vectors.
 
         Raises:
-            ValueError: If there is a store, or a file of that name.
+            ValueError: If there is a store already, or the folder is a file.
             ImportError: If LanceDB is not installed.
         """
         folder = Path(folder)
         if is_store(folder):
             raise ValueError(f"There is a store in {str(folder)!r} already.")
         if folder.exists() and not folder.is_dir():
-            raise ValueError(f"{str(folder)!r} is a file, expected a folder.")
+            raise ValueError(f"Expected {str(folder)!r} to be a folder, but it is a file.")
         index = cls(folder, model)
         write_record(folder, model)
         return index
 
     @classmethod
-    def open(cls, folder: str | Path) -> "SearchIndex":
+    def open(cls, folder: str | Path) -> Self:
         """Open a store.
 
         Raises:
-            ValueError: If there is none, or it is damaged.
+            ValueError: If there is no store, or it is corrupted.
             ImportError: If LanceDB is not installed.
         """
         folder = Path(folder)
@@ -130,16 +94,27 @@ class SearchIndex:
         return {name: count for name, count in counts.items() if count}
 
     def rows(self, columns: Sequence[str], where: str | None = None) -> Iterator[dict[str, Any]]:
-        """Read columns of all rows, in no order.
+        """Read columns of all rows, in no particular order.
 
         Args:
-            columns: Among `id`, `modality`, `path`, `stamp`, `text`, `thumbnail`, `vector`.
-            where: A condition, in SQL.
+            columns: Some of `id`, `modality`, `path`, `stamp`, `text`, `thumbnail`, `vector`.
+            where: A condition in SQL.
         """
         for table in self._tables().values():
             query = table.search().select(list(columns))
             for batch in (query if where is None else query.where(where)).to_batches():
                 yield from batch.to_pylist()
+
+    def writing(self, timeout: float | None = None) -> AbstractContextManager[None]:
+        """Hold the store's lock for several changes. Each change also takes the lock by itself.
+
+        Args:
+            timeout: Seconds to wait for another writer. Default: 10.
+
+        Raises:
+            ValueError: If another process is still writing to the store after `timeout`.
+        """
+        return one_writer(self.folder, timeout=WAIT if timeout is None else timeout)
 
     def add(
         self,
@@ -149,173 +124,105 @@ class SearchIndex:
         thumbnails: Sequence[bytes | None] | None = None,
         **texts: Sequence[str | None],
     ) -> None:
-        """Add items, in a commit for each modality; those whose id is there, of the same modality, are replaced.
+        """Add items, with one commit per modality. They replace items with the same id and modality.
 
         Args:
-            vectors: Of shape `(items, dimension)`, of any length but zero: they are brought to length 1.
-            ids: A name for each, which is its own.
-            modalities: The modality of each, or of all.
+            vectors: Vectors of shape `(items, dimension)`. They are normalized.
+            ids: Unique ids of the items.
+            modalities: The modality of each item, or of all.
             thumbnails: Small JPEGs.
-            **texts: `path`, the file of each; `stamp`, what tells whether it has changed; `text`.
+            **texts: The columns `path` (the file of each item), `stamp` (changes with the item) and `text`.
 
         Raises:
-            ValueError: If numbers or shapes do not fit, an id is there twice, or a vector is zero or not finite.
+            ValueError: If lengths or shapes do not match, an id occurs twice, a vector is zero or not finite, or
+                another process is writing to the store.
         """
         rows = make_rows(self.model.dimension, vectors, ids, modalities, thumbnails, texts)
-        tables = self._tables()
-        for name in pc.unique(rows["modality"]).to_pylist():
-            if name not in tables:
-                self._database.create_table(name, schema=schema(self.model.dimension), exist_ok=True)
-                tables = self._tables()
-            own = rows.filter(pc.equal(rows["modality"], name))
-            tables[name].merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(own)
+        with self.writing():
+            tables = self._tables()
+            for name in pc.unique(rows["modality"]).to_pylist():
+                if name not in tables:
+                    self._database.create_table(name, schema=schema(self.model.dimension), exist_ok=True)
+                    tables = self._tables()
+                own = rows.filter(pc.equal(rows["modality"], name))
+                tables[name].merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(own)
 
     def remove(self, names: Iterable[str | Path]) -> int:
-        """Remove items, of all modalities.
+        """Remove items of all modalities.
 
         Args:
-            names: Ids; or files or folders, for all that lies in them.
+            names: Ids; or files or folders, for all items in them.
 
         Returns:
-            How many were removed.
+            The number of removed items.
 
         Raises:
-            ValueError: If nothing is called so.
+            ValueError: If a name matches no item, or another process is writing to the store.
         """
-        conditions = {}
-        for name in map(str, names):
-            path = os.path.abspath(name)
-            inside = f"path = {quote(path)} OR starts_with(path, {quote(path.rstrip('/') + '/')})"
-            conditions[name] = f"(id = {quote(name)} OR id = {quote(path)} OR {inside})"
+        conditions = {name: named(name) for name in map(str, names)}
         tables = self._tables().values()
         missing = [name for name, each in conditions.items() if not any(table.count_rows(each) for table in tables)]
         if missing or not conditions:
-            raise ValueError(f"There is no item, file or folder {missing} in the store {str(self.folder)!r}.")
+            raise ValueError(f"The store {str(self.folder)!r} has no item, file or folder {missing}.")
         return self._delete(" OR ".join(conditions.values()))
 
     def remove_ids(self, ids: Sequence[str], modality: str) -> int:
-        """Remove items of a modality by id, as far as they are there; returns how many."""
+        """Remove the items of a modality with some ids, as far as they exist. Return the number of removed items."""
         names = [", ".join(map(quote, ids[start : start + 1000])) for start in range(0, len(ids), 1000)]
         return sum(self._delete(f"id IN ({some})", modality) for some in names)
 
     @property
     def is_approximate(self) -> bool:
-        """Whether a modality has an index for approximate search."""
+        """Whether at least one modality has an index for approximate search."""
         return any(map(has_index, self._tables().values()))
 
     def build_index(self) -> None:
-        """Make the indexes for approximate search, anew if there are some; items added later are compared one by one.
+        """Build the indexes for approximate search, or rebuild existing ones.
 
-        Modalities of fewer than 256 items have none.
+        Modalities with fewer than 256 items get no index. Items that are added later are compared exactly.
 
         Raises:
-            ValueError: If the store is empty.
+            ValueError: If the store is empty, or another process is writing to it.
         """
         self._check_not_empty()
-        for table in self._tables().values():
-            if table.count_rows() >= FEWEST:
-                build_index(table, self.model.dimension)
+        with self.writing():
+            for table in self._tables().values():
+                if table.count_rows() >= FEWEST:
+                    build_index(table, self.model.dimension)
 
     def optimize(self, keep: timedelta = KEEP) -> None:
-        """Take what was added into the indexes, join small files, and delete commits that were replaced.
+        """Add new items to the indexes, join small files, and delete replaced commits.
 
         Args:
-            keep: How long what was replaced or removed stays on the disk, for those who are reading it.
+            keep: How long replaced and removed rows stay on disk for current readers.
         """
-        for table in self._tables().values():
-            table.optimize(cleanup_older_than=keep)
+        with self.writing():
+            for table in self._tables().values():
+                table.optimize(cleanup_older_than=keep)
 
     def tidy(self) -> None:
-        """Make indexes where 5,000 items have none, and optimize where much has been added.
+        """Build missing indexes from 5,000 items on, and optimize tables to which many items were added.
 
-        Joining writes most of a table anew: not for a handful of items.
+        Optimizing rewrites most of a table, which does not pay for a few items.
         """
-        for table in self._tables().values():
-            if table.count_rows() >= APPROXIMATE_FROM and not has_index(table):
-                build_index(table, self.model.dimension)
-            new = [table.index_stats(entry.name).num_unindexed_rows for entry in table.list_indices()]
-            fragments = table.stats()["fragment_stats"]["num_small_fragments"]
-            if max(new, default=0) > UNINDEXED or fragments > FRAGMENTS:
-                table.optimize(cleanup_older_than=KEEP)
-
-    def search(
-        self, vector: Any, k: int = 10, only: str | Sequence[str] | None = None, exact: bool = False
-    ) -> list[Hit]:
-        """Find the items whose vectors are nearest.
-
-        Args:
-            vector: Of shape `(dimension,)`, of any length but zero.
-            k: How many.
-            only: The modality, or those, that are wanted.
-            exact: Compare with all, also where there is an index.
-
-        Returns:
-            At most `k` hits, the nearest first.
-
-        Raises:
-            ValueError: If the vector is of another shape, zero or not finite, `k` is not positive, the store is empty
-                or has no items of the modality.
-        """
-        vector = np.asarray(vector, np.float32)
-        if vector.shape != (self.model.dimension,):
-            raise ValueError(f"Expected a vector of shape ({self.model.dimension},), got {vector.shape}.")
-        if not np.isfinite(vector).all() or not vector.any():
-            raise ValueError("The vector to search for is zero, or not finite.")
-        if k < 1:
-            raise ValueError(f"k is {k}, expected at least 1.")
-        wanted = [only] if isinstance(only, str) else only
-        tables = [table for name, table in self._tables().items() if wanted is None or name in wanted]
-        found = self._threads.map(lambda table: nearest(table, vector, k, exact), tables)
-        rows = sorted((row for rows in found for row in rows), key=lambda row: row["_distance"])[:k]
-        if not rows:
-            counts = self._check_not_empty()
-            raise ValueError(f"The store {str(self.folder)!r} has no items of {list(wanted)}; it has {counts}.")
-        return [
-            Hit(row["id"], 1 - row["_distance"], row["modality"], row["path"] or "", row["text"], row["thumbnail"])
-            for row in rows
-        ]
-
-    def query(
-        self,
-        parts: Mapping[str, Any] | Iterable[tuple],
-        weights: Mapping[str, float] | None = None,
-        k: int = 10,
-        only: str | Sequence[str] | None = None,
-        exact: bool = False,
-    ) -> list[Hit]:
-        """Find what is like a mixture; the store's model is loaded, with the towers that it takes, and kept.
-
-        Args:
-            parts: `{modality: item}`, items as the processor takes them; or `(modality, item, weight)` each, so that a
-                modality may come twice. A negative weight takes away.
-            weights: Weights by modality, of a mapping; 1 by default.
-            k, only, exact: As for [`SearchIndex.search`].
-
-        Raises:
-            ValueError: If something cannot be read or the model has no tower for it, the parts cancel out, or the
-                model is no longer that of the store.
-        """
-        from .query import QueryEmbedder, parts_of
-
-        parts = parts_of(parts, weights)
-        self._check_not_empty()
-        modalities = {part.modality for part in parts}
-        if self._embedder is None or not modalities <= self._embedder.modalities:
-            self.model.check(record_of(self.model.model, self.model.commit, self.model), self.folder)
-            # Those that are loaded stay loaded: one model, with all towers that were asked for.
-            modalities |= self._embedder.modalities if self._embedder else set()
-            self._embedder = QueryEmbedder(self.model, modalities)
-        return self.search(self._embedder(parts), k, only, exact)
+        with self.writing():
+            for table in self._tables().values():
+                if table.count_rows() >= APPROXIMATE_FROM and not has_index(table):
+                    build_index(table, self.model.dimension)
+                new = [table.index_stats(entry.name).num_unindexed_rows for entry in table.list_indices()]
+                fragments = table.stats()["fragment_stats"]["num_small_fragments"]
+                if max(new, default=0) > UNINDEXED or fragments > FRAGMENTS:
+                    table.optimize(cleanup_older_than=KEEP)
 
     def _tables(self) -> dict[str, Any]:
-        """Open the tables, also those that others have made meanwhile."""
+        """Return the tables, including those that other processes have made since the store was opened."""
         names = table_names(self.folder)
         for name in names:
             if name not in self._opened:
                 try:
                     self._opened[name] = self._database.open_table(name)
                 except (RuntimeError, ValueError) as error:
-                    raise ValueError(f"The store in {str(self.folder)!r} cannot be read: {error}") from error
+                    raise ValueError(f"Cannot read the store {str(self.folder)!r}: {error}") from error
         return {name: self._opened[name] for name in names}
 
     def _check_not_empty(self) -> dict[str, int]:
@@ -325,5 +232,6 @@ class SearchIndex:
         return counts
 
     def _delete(self, where: str, modality: str | None = None) -> int:
-        tables = [table for name, table in self._tables().items() if modality in (None, name)]
-        return sum(table.delete(where).num_deleted_rows for table in tables)
+        with self.writing():
+            tables = [table for name, table in self._tables().items() if modality in (None, name)]
+            return sum(table.delete(where).num_deleted_rows for table in tables)
