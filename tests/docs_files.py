@@ -15,6 +15,7 @@ from datasets import Dataset, Features, Image, Sequence, Value
 from PIL import Image as PilImage
 from scipy.io import savemat
 
+from docs_sources import write_sources
 from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindProcessor
 from imagebind_hf.evaluation.config import load_benchmark
 
@@ -183,3 +184,4 @@ def write_files(folder: Path) -> None:
     write_sunrgbd(folder / "data")
     write_llvip(folder / "LLVIP")
     write_ego4d(folder / "ego4d")
+    write_sources(folder / "sources")

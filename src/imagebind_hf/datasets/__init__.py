@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets, as `datasets.Dataset`s with an image side and one other modality."""
+"""Data sets: readers of public ones, sources of recipes, and parquet files of your own."""
 
 from .audioset import load_audioset
 from .ego4d import load_ego4d
@@ -9,6 +9,7 @@ from .motion import load_motion
 from .six_digits import load_six_digits, plot_six_digits
 from .sources import READERS, load_source
 from .sunrgbd import load_sunrgbd
+from .tables import write_rows
 from .wand_strokes import load_wand_strokes, stroke_to_imu
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "load_wand_strokes",
     "plot_six_digits",
     "stroke_to_imu",
+    "write_rows",
 ]
