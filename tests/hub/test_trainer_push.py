@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Trainers and recipes that publish; the Hub is a server on this machine."""
+"""Trainers push to a local Hub server."""
 
 import json
 
@@ -36,7 +36,7 @@ def make_trainer(folder, model=None, evaluate=False, **arguments) -> ImageBindTr
     torch.manual_seed(0)
     model = ImageBindModel(make_config(modalities=["vision", "imu", "text"])) if model is None else model
     settings = {"per_device_train_batch_size": 4, "max_steps": 4, "report_to": "none", "logging_steps": 1}
-    validation = {"motion": ValidationSet(rows(), "imu", ["{}"])} if evaluate else None
+    validation = {"held_out": ValidationSet(rows(), "imu", ["{}"])} if evaluate else None
     return ImageBindTrainer(
         model,
         ImageBindTrainingArguments(str(folder), **{**settings, **arguments}),
@@ -50,7 +50,7 @@ def test_push_after_training(hub, tmp_path):
     trainer = make_trainer(tmp_path / "mine", evaluate=True, hub_private_repo=True)
     trainer.train()
     trainer.evaluate()
-    trainer.push_to_hub(tags="motion")
+    trainer.push_to_hub(tags="sensors")
     repository = hub.repositories[NAME]
     assert repository.private and [message for _, message in repository.messages] == [
         "initial commit",
@@ -63,17 +63,17 @@ def test_push_after_training(hub, tmp_path):
     assert stage["trained_modalities"] == ["imu"] and stage["steps"] == 4 and stage["batch_size"] == 4
     assert stage["pairs"] == {"imu": {"modality": "imu", "anchor": "image", "rows": 8}} and stage["seconds"] > 0
     card = ModelCard(files["README.md"].decode())
-    assert "motion" in card.data.tags and card.data.model_name == "mine" or card.data.model_name == NAME
+    assert "sensors" in card.data.tags and card.data.model_name == NAME
     measured = {result.metric_name: result.metric_value for result in card.data.eval_results}
-    assert 0 <= measured["motion_accuracy"] <= 1
+    assert 0 <= measured["held_out_accuracy"] <= 1
     assert "| training | imu | image–imu: 8 | 4 | 4 | 5e-05 |" in card.text
-    assert str(tmp_path) not in card.content + files["training.json"].decode(), "no path of this machine"
+    assert str(tmp_path) not in card.content + files["training.json"].decode(), "local paths are not published"
     loaded, state = AutoModel.from_pretrained(NAME).state_dict(), trainer.model.state_dict()
     assert all(loaded[name].equal(value) for name, value in state.items())
     assert "imu_feature_extractor" in AutoProcessor.from_pretrained(NAME).get_attributes()
 
 
-def test_push_while_training(hub, tmp_path):
+def test_push_during_training(hub, tmp_path):
     trainer = make_trainer(
         tmp_path / "mine", push_to_hub=True, save_steps=2, save_total_limit=1, hub_always_push=True, hub_model_id=NAME
     )
@@ -88,7 +88,7 @@ def test_push_while_training(hub, tmp_path):
     assert not list((tmp_path / "mine" / "_pushing").iterdir())
 
 
-def test_whole_checkpoints_on_request(hub, tmp_path):
+def test_hub_strategy_checkpoint_pushes_the_optimizer_state(hub, tmp_path):
     trainer = make_trainer(
         tmp_path / "mine", push_to_hub=True, save_steps=4, hub_strategy="checkpoint", hub_model_id=NAME
     )
@@ -98,20 +98,20 @@ def test_whole_checkpoints_on_request(hub, tmp_path):
     assert "last-checkpoint/optimizer.pt" in files and "optimizer.pt" not in files
 
 
-def test_a_repository_with_weights_stops_a_run_before_it_begins(hub, checkpoint, tmp_path):
+def test_repository_with_weights_is_an_error_before_training(hub, checkpoint, tmp_path):
     push_folder(checkpoint, NAME)
-    with pytest.raises(ValueError, match="org/mine holds weights already. Set hub_overwrite=True"):
+    with pytest.raises(ValueError, match="org/mine already has weights. Set `hub_overwrite=True`"):
         make_trainer(tmp_path / "mine", push_to_hub=True, hub_model_id=NAME)
     trainer = make_trainer(tmp_path / "mine", hub_model_id=NAME)
     trainer.train()
-    with pytest.raises(ValueError, match="holds weights already"):
+    with pytest.raises(ValueError, match="already has weights"):
         trainer.push_to_hub()
     trainer.args.hub_overwrite = True
     trainer.push_to_hub()
-    assert "model-audio.safetensors" not in hub.files(NAME), "what does not belong to the new weights is gone"
+    assert "model-audio.safetensors" not in hub.files(NAME), "weights of the old model are deleted"
 
 
-def test_lora(hub, checkpoint, tmp_path):
+def test_push_of_a_lora_adapter(hub, checkpoint, tmp_path):
     push_folder(checkpoint, "org/base")
     base = AutoModel.from_pretrained("org/base")
     trainer = make_trainer(tmp_path / "mine", base, lora={"r": 2, "init_lora_weights": False})
@@ -129,7 +129,7 @@ def test_lora(hub, checkpoint, tmp_path):
     assert not torch.allclose(AutoModel.from_pretrained("org/base").eval()(**inputs).imu_embeds, trained, atol=1e-3)
 
 
-def test_the_licence_of_the_base_goes_on(hub, checkpoint, tmp_path):
+def test_card_keeps_the_license_of_the_base(hub, checkpoint, tmp_path):
     (checkpoint / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n# base\n")
     push_folder(checkpoint, "org/base")
     trainer = make_trainer(tmp_path / "mine", AutoModel.from_pretrained("org/base"))
@@ -140,7 +140,7 @@ def test_the_licence_of_the_base_goes_on(hub, checkpoint, tmp_path):
     assert "not for commercial use" in card.text and "CC-BY-NC-SA" in card.text
 
 
-def test_a_push_that_fails_during_training_does_not_stop_it(hub, tmp_path, monkeypatch):
+def test_failed_push_does_not_stop_training(hub, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
     hub.faults.append(Fault("POST", "/commit/", status=403))
     trainer = make_trainer(tmp_path / "mine", push_to_hub=True, save_steps=2, hub_always_push=True, hub_model_id=NAME)

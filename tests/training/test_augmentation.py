@@ -10,73 +10,73 @@ from imagebind_hf.training import Augmentation, PairCollator, PairDataset, Pairs
 from training.test_trainer import make_pairs, make_trainer
 
 RAMP = np.add.outer(np.arange(60), 2 * np.arange(80)).astype(np.uint8)
-PICTURE = Image.fromarray(np.stack([RAMP, RAMP, RAMP], axis=-1))
+IMAGE = Image.fromarray(np.stack([RAMP, RAMP, RAMP], axis=-1))
 GEOMETRY = [{"RandomResizedCrop": {"size": 48, "scale": [0.2, 0.6]}}, {"RandomHorizontalFlip": {}}]
 
 
 @pytest.mark.parametrize("depth", [RAMP.astype(np.uint16), RAMP.astype(np.float32), Image.fromarray(RAMP), RAMP[None]])
-def test_image_and_partner_are_cropped_alike(depth):
+def test_joint_transforms_crop_image_and_partner_equally(depth):
     augment = Augmentation(joint=GEOMETRY)
     for seed in range(5):
         torch.manual_seed(seed)
-        image, partner = augment(PICTURE, depth)
+        image, partner = augment(IMAGE, depth)
         assert image.shape == (3, 48, 48) and partner.shape == (1, 48, 48)
-        # The image is interpolated, the partner is not: they differ by about a pixel's step.
+        # Only the image is interpolated, so both differ by about the step between two pixels.
         assert (image[0].float() - partner[0].float()).abs().mean() < 2
-        assert set(partner.unique().tolist()) <= set(RAMP.ravel().tolist()), "no values between"
+        assert set(partner.unique().tolist()) <= set(RAMP.ravel().tolist()), "the partner is not interpolated"
 
 
-def test_sizes_may_differ():
-    image, partner = Augmentation(joint=GEOMETRY)(PICTURE, RAMP[::2, ::2].astype(np.float32))
+def test_joint_transforms_resize_the_partner():
+    image, partner = Augmentation(joint=GEOMETRY)(IMAGE, RAMP[::2, ::2].astype(np.float32))
     assert image.shape[-2:] == partner.shape[-2:] == (48, 48)
 
 
-def test_colours_change_in_the_image_alone():
+def test_joint_color_transforms_change_only_the_image():
     augment = Augmentation(joint=[{"ColorJitter": {"brightness": [0.1, 0.2]}}])
-    image, partner = augment(PICTURE, RAMP)
+    image, partner = augment(IMAGE, RAMP)
     assert image.float().mean() < 0.25 * RAMP.mean()
     assert np.array_equal(partner[0].numpy(), RAMP)
 
 
-def test_masks_on_a_spectrogram():
+def test_feature_transforms_mask_a_spectrogram():
     torch.manual_seed(0)
     augment = Augmentation(
         features=[{"FrequencyMasking": {"freq_mask_param": 12}}, {"TimeMasking": {"time_mask_param": 20}}]
     )
-    assert augment("left", "alone") == ("left", "alone")
+    assert augment("image", "partner") == ("image", "partner")
     rows = Dataset.from_dict({"image_embeds": [[1.0]] * 4, "input_features": np.ones((4, 3, 128, 204), np.float32)})
-    pairs = {"sounds": Pairs("audio", rows.with_format("numpy"), augment=augment)}
+    pairs = {"clips": Pairs("audio", rows.with_format("numpy"), augment=augment)}
     batch = PairCollator(processor=None, pairs=pairs)(
         PairDataset(pairs).__getitems__([(0, i, i, 5) for i in range(4)])
     )
     assert batch.keys() == {"image_embeds", "input_features"}
     masked = batch["input_features"]
     assert masked.shape == (4, 3, 128, 204) and not masked[0].equal(masked[1])
-    silent = masked == 0
-    rows, columns = silent.all(dim=-1).sum(dim=-1), silent.all(dim=-2).sum(dim=-1)
-    assert ((rows <= 12) & (columns <= 20)).all() and silent.any()
+    is_zero = masked == 0
+    rows, columns = is_zero.all(dim=-1).sum(dim=-1), is_zero.all(dim=-2).sum(dim=-1)
+    assert ((rows <= 12) & (columns <= 20)).all() and is_zero.any()
 
 
-def test_a_partner_is_a_picture():
-    image, partner = Augmentation(partner=[{"CenterCrop": {"size": 20}}])(PICTURE, RAMP)
-    assert image is PICTURE and np.array_equal(partner[0].numpy(), RAMP[20:40, 30:50])
+def test_partner_transforms_change_only_the_partner():
+    image, partner = Augmentation(partner=[{"CenterCrop": {"size": 20}}])(IMAGE, RAMP)
+    assert image is IMAGE and np.array_equal(partner[0].numpy(), RAMP[20:40, 30:50])
 
 
-def test_transforms_of_transforms():
+def test_nested_transforms():
     turn = {"RandomApply": {"transforms": [{"RandomRotation": {"degrees": [90, 90]}}], "p": 0.5}}
-    picture = torch.arange(16).reshape(1, 4, 4)
-    turned = torch.rot90(picture, dims=(1, 2))
-    seen = [Augmentation(partner=[turn])(None, picture)[1] for _ in range(40)]
+    values = torch.arange(16).reshape(1, 4, 4)
+    turned = torch.rot90(values, dims=(1, 2))
+    seen = [Augmentation(partner=[turn])(None, values)[1] for _ in range(40)]
     count = sum(torch.equal(each, turned) for each in seen)
-    assert 0 < count < 40 and all(torch.equal(each, turned) or torch.equal(each, picture) for each in seen)
+    assert 0 < count < 40 and all(torch.equal(each, turned) or torch.equal(each, values) for each in seen)
 
 
-def test_split():
+def test_split_for_the_embedding_cache():
     parts = [[{"RandAugment": {}}], [{"RandomCrop": {"size": 4}}], [{"RandomErasing": {}}]]
     images, partners = Augmentation((), *parts).split()
     assert images.image is not None and images.joint is images.partner is images.features is None
     assert partners.joint is partners.image is None and partners.partner is not None and partners.features is not None
-    # What is cropped with its image is a picture no more when the rest comes.
+    # A partner that is cropped with its image is preprocessed before the rest is applied.
     images, partners = Augmentation(GEOMETRY, *parts).split()
     assert images.joint is not None and images.image is not None and images.partner is not None
     assert partners.joint is partners.image is partners.partner is None and partners.features is not None
@@ -96,7 +96,7 @@ def test_split():
         (["RandomAffine"], "Expected a transform as {name: arguments}, got 'RandomAffine'"),
     ],
 )
-def test_bad_transforms(transforms, message):
+def test_invalid_transforms(transforms, message):
     for part in ("joint", "image", "partner", "features"):
         with pytest.raises(ValueError, match=message):
             Augmentation(**{part: transforms})
@@ -132,7 +132,7 @@ def test_resume_is_exact_with_augmentation(tmp_path, workers, is_stream):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_augmentation_differs_by_epoch_batch_and_part(tmp_path, workers):
+def test_augmentation_differs_by_epoch_batch_and_side(tmp_path, workers):
     noise = [{"GaussianNoise": {"sigma": 1.0, "clip": False}}]
     pixels = Dataset.from_dict(
         {"pixel_values": np.zeros((16, 3, 32, 32), np.float32), "imu_values": np.zeros((16, 6, 200))}
@@ -145,5 +145,5 @@ def test_augmentation_differs_by_epoch_batch_and_part(tmp_path, workers):
         loader.set_epoch(epoch)
         seen.append([(batch["pixel_values"][:, 0, 0, :8], batch["imu_values"][:, 0, :8]) for batch in loader])
     first, second, again = (torch.cat([part for batch in epoch for part in batch]) for epoch in seen)
-    assert first.equal(again), "of seed and epoch alone"
-    assert len(torch.cat([first, second]).unique()) > 0.99 * 2 * first.numel(), "nothing is drawn twice"
+    assert first.equal(again), "it depends on the seed and the epoch only"
+    assert len(torch.cat([first, second]).unique()) > 0.99 * 2 * first.numel(), "random numbers are not repeated"

@@ -42,7 +42,7 @@ def texts(rows: int = 10) -> Dataset:
     return Dataset.from_dict({"text": [f"number {i}" for i in range(rows)], "label": [i % 3 for i in range(rows)]})
 
 
-def test_embeddings_are_those_of_the_images(model, processor, images):
+def test_cached_embeddings_equal_the_model_output(model, processor, images):
     pairs = cache_image_embeds(Pairs("text", images, texts()), model, processor, batch_size=4)
     assert model.training and set(pairs.images.column_names) == {"label", "image_embeds"} and pairs.views == 1
     with torch.no_grad():
@@ -50,10 +50,10 @@ def test_embeddings_are_those_of_the_images(model, processor, images):
     embeds = torch.as_tensor(pairs.fetch(np.stack([np.arange(10)] * 2, axis=1))["image_embeds"])
     torch.testing.assert_close(embeds, expected)
     rows = pairs.draw(np.random.default_rng(0))
-    assert np.array_equal(rows, Pairs("text", images, texts()).draw(np.random.default_rng(0))), "the same order"
+    assert np.array_equal(rows, Pairs("text", images, texts()).draw(np.random.default_rng(0))), "same order"
 
 
-def test_a_second_run_reads_what_the_first_left(model, processor, images, monkeypatch):
+def test_second_run_reads_the_cache(model, processor, images, monkeypatch):
     first = cache_image_embeds(Pairs("text", images, texts(), augment=FLIPS), model, processor, views=2)
     calls, forward = [], ImageBindModel.forward
 
@@ -65,15 +65,15 @@ def test_a_second_run_reads_what_the_first_left(model, processor, images, monkey
     again = cache_image_embeds(Pairs("text", images, texts(), augment=FLIPS), model, processor, views=2)
     assert not calls and again.images[:] == first.images[:]
     cache_image_embeds(Pairs("text", images, texts(), augment=FLIPS), model, processor, views=2, seed=1)
-    assert sum(calls) == 20, "another seed, other views"
+    assert sum(calls) == 20, "another seed creates other views"
     with torch.no_grad():
         model.vision_projection.weight.mul_(1.5)
     cache_image_embeds(Pairs("text", images, texts()), model, processor)
-    assert sum(calls) == 30, "other weights, other embeddings"
+    assert sum(calls) == 30, "other weights create other embeddings"
 
 
-def test_an_interrupted_run_goes_on(model, processor, images, monkeypatch):
-    monkeypatch.setattr("imagebind_hf.training.cache.CHUNK", 4)
+def test_interrupted_run_resumes_after_the_last_complete_chunk(model, processor, images, monkeypatch):
+    monkeypatch.setattr("imagebind_hf.evaluation.embed_cache.CHUNK", 4)
     calls, forward = [], ImageBindModel.forward
 
     def spy(self, **inputs):
@@ -87,14 +87,14 @@ def test_an_interrupted_run_goes_on(model, processor, images, monkeypatch):
         cache_image_embeds(Pairs("text", images, texts()), model, processor)
     assert calls == [4, 4, 2]
     embeds = cache_image_embeds(Pairs("text", images, texts()), model, processor).images["image_embeds"]
-    assert calls == [4, 4, 2, 2], "only what was missing"
+    assert calls == [4, 4, 2, 2], "only the missing chunk is embedded"
     with torch.no_grad():
         expected = forward(model.eval(), **processor(images=images[:]["image"], return_tensors="pt")).image_embeds
     torch.testing.assert_close(torch.tensor(embeds[:]), expected)
 
 
 @pytest.mark.parametrize("by_label", [False, True])
-def test_views(model, processor, images, by_label):
+def test_draws_use_all_views(model, processor, images, by_label):
     pairs = Pairs("text", images, texts(), by_label=by_label, augment=FLIPS)
     cached = cache_image_embeds(pairs, model, processor, views=3)
     assert len(cached.images) == 30 and len(cached) == len(pairs) and cached.views == 3
@@ -107,10 +107,10 @@ def test_views(model, processor, images, by_label):
         assert np.array_equal(*labels) and (by_label or np.array_equal(rows[:, 0] % 10, rows[:, 1]))
 
 
-def test_views_with_what_was_cropped_with_them(tmp_path):
+def test_views_keep_jointly_cropped_partners(tmp_path):
     config = make_config(modalities=["vision", "depth"])
     model, processor = ImageBindModel(config).eval(), ImageBindProcessor.from_config(config)
-    # Brightness is distance, so that a crop of one can be told to be that of the other.
+    # Depth is proportional to brightness, so the crops of image and depth are comparable.
     ramp = np.add.outer(np.arange(40), np.arange(40)).astype(np.uint8)
     rows = {
         "image": [np.stack([ramp + 10 * i] * 3, axis=-1) for i in range(6)],
@@ -126,18 +126,18 @@ def test_views_with_what_was_cropped_with_them(tmp_path):
     batch = pairs.fetch(drawn)
     assert batch["image_embeds"][0].shape == (16,) and batch["pixel_values_depth"][0].shape == (1, 32, 32)
     means = np.asarray(pairs.images.with_format("numpy")["pixel_values_depth"]).mean(axis=(1, 2, 3)).reshape(3, 6)
-    assert np.abs(means[0] - means[1]).min() > 1e-4, "other crops in other views"
+    assert np.abs(means[0] - means[1]).min() > 1e-4, "views have different crops"
 
 
-def test_a_partner_is_changed_before_the_processor():
-    """Of what the processor made of it (centred around 0), ColorJitter would clamp half to 0."""
+def test_partner_transforms_precede_the_processor():
+    """After the processor, values are centered at 0, and ColorJitter would clamp half of them to 0."""
     config = make_config(modalities=["vision", "thermal"])
     model, processor = ImageBindModel(config).eval(), ImageBindProcessor.from_config(config)
     thermal = processor.thermal_image_processor
     thermal.do_normalize, thermal.image_mean, thermal.image_std = True, [0.5], [0.2]
     ramp = np.add.outer(np.arange(32), np.arange(32)).astype(np.uint8)
-    pictures = {"image": [PIL.Image.fromarray(ramp).convert("RGB")], "thermal": [PIL.Image.fromarray(ramp)]}
-    dataset = Dataset.from_dict(pictures, features=Features(dict.fromkeys(pictures, Image())))
+    rows = {"image": [PIL.Image.fromarray(ramp).convert("RGB")], "thermal": [PIL.Image.fromarray(ramp)]}
+    dataset = Dataset.from_dict(rows, features=Features(dict.fromkeys(rows, Image())))
     joint = [{"CenterCrop": {"size": 32}}]
     dark = Augmentation(joint=joint, partner=[{"ColorJitter": {"brightness": [0.5, 0.5]}}])
     pairs = cache_image_embeds(Pairs("thermal", dataset, augment=dark), model, processor)
@@ -148,7 +148,7 @@ def test_a_partner_is_changed_before_the_processor():
     torch.testing.assert_close(actual, expected, atol=0.03, rtol=0)
 
 
-def test_training_from_the_cache_is_training(tmp_path):
+def test_training_from_the_cache_gives_the_same_losses(tmp_path):
     pairs = {"imu": make_pairs("imu_values", (6, 200)), "depth": make_pairs("pixel_values_depth", (1, 32, 32))}
     trainers = [
         make_trainer(tmp_path / str(views), dict(pairs), cache_frozen_embeddings=views, mini_batch_size=size)
@@ -163,11 +163,11 @@ def test_training_from_the_cache_is_training(tmp_path):
     assert "image_embeds" in trainers[1].train_dataset.pairs["imu"].images.column_names
 
 
-def test_bad_arguments(tmp_path, model, processor, images):
-    with pytest.raises(ValueError, match="Got 0 views"):
+def test_invalid_arguments(tmp_path, model, processor, images):
+    with pytest.raises(ValueError, match="Expected `views` to be at least 1, but got 0"):
         cache_image_embeds(Pairs("text", images, texts()), model, processor, views=0)
     pairs = {"imu": make_pairs("imu_values", (6, 200))}
-    with pytest.raises(ValueError, match="goes with a frozen vision tower"):
+    with pytest.raises(ValueError, match="`cache_frozen_embeddings` requires a frozen vision tower"):
         make_trainer(tmp_path, pairs, cache_frozen_embeddings=1, trained_modalities=["imu", "vision"])
-    with pytest.raises(ValueError, match="cache_frozen_embeddings is -1"):
+    with pytest.raises(ValueError, match="Expected `cache_frozen_embeddings` to be 0 or more, but got -1"):
         make_trainer(tmp_path, pairs, cache_frozen_embeddings=-1)

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints are complete or not there."""
+"""A checkpoint folder is either complete or does not exist."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_checkpoints_and_their_limit(tmp_path):
+def test_save_total_limit(tmp_path):
     trainer = make_trainer(tmp_path, save_strategy="steps", save_steps=2, max_steps=8, save_total_limit=2)
     trainer.train()
     assert {name for name in names(tmp_path) if name.startswith(("checkpoint", "_"))} == {
@@ -32,7 +32,7 @@ def test_checkpoints_and_their_limit(tmp_path):
     assert names(tmp_path / "checkpoint-8") >= FILES
 
 
-def test_a_failed_save_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+def test_failed_save_keeps_the_previous_checkpoint(tmp_path, monkeypatch):
     trainer = make_trainer(tmp_path, save_strategy="steps", save_steps=2, max_steps=8)
 
     def disk_full(folder):
@@ -48,7 +48,7 @@ def test_a_failed_save_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     assert get_last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-8") and "_saving" not in names(tmp_path)
 
 
-# One process imports, and forks one child after the other: each resumes, and is killed at a random moment.
+# Fork one child after the other, so that only one process imports. Each resumes and is killed at a random moment.
 KILLER = """
 import json, os, random, signal, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -67,28 +67,28 @@ for _ in range(kills):
         trainer.train(resume_from_checkpoint=bool(get_last_checkpoint(folder)))
         os._exit(1)
     started, before = time.time(), set(os.listdir(folder))
-    # Until it saves, and then a little more: most of a step is saving.
+    # Wait until the child saves, and a little longer, because most of the time of a step is saving.
     while set(os.listdir(folder)) == before and time.time() - started < 60:
         time.sleep(0.005)
     time.sleep(random.uniform(0, 0.4))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), "it ended before it was killed"
+    assert os.WIFSIGNALED(status), "the child ended before it was killed"
     steps.append((get_last_checkpoint(folder), "_saving" in os.listdir(folder)))
 print(json.dumps(steps))
 """
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment(tmp_path):
+def test_kill_at_any_moment_leaves_complete_checkpoints(tmp_path):
     tests = Path(__file__).parents[1]
     command = [sys.executable, "-c", KILLER, str(tests), str(tmp_path), "20"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment)
     assert process.returncode == 0, process.stderr[-3000:]
     history = json.loads(process.stdout.splitlines()[-1])
-    assert len(history) == 20 and any(was_saving for _, was_saving in history), "some kills hit a save"
-    for path in [path for path in tmp_path.glob("checkpoint-*")]:
+    assert len(history) == 20 and any(was_saving for _, was_saving in history), "some kills interrupt a save"
+    for path in tmp_path.glob("checkpoint-*"):
         assert names(path) >= FILES
         state = json.loads((path / "trainer_state.json").read_text())
         assert path.name == f"checkpoint-{state['global_step']}"

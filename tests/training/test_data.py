@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor
 from imagebind_hf.training import PairBatchSampler, PairCollator, PairDataset, Pairs
-from imagebind_hf.training.data import LABELS, logger, preprocess
+from imagebind_hf.training.data import preprocess
+from imagebind_hf.training.pairs import LABELS, logger
 
 
 def side(name: str, labels: list[int]) -> Dataset:
@@ -23,7 +24,7 @@ def aligned(modality: str, rows: int) -> Pairs:
     return Pairs(modality, Dataset.from_dict({"image": list(range(rows)), modality: list(range(rows))}))
 
 
-def test_aligned_pairs_stay_together():
+def test_rows_stay_aligned():
     pairs = aligned("audio", 10)
     rows = pairs.draw(np.random.default_rng(0))
     assert (rows[:, 0] == rows[:, 1]).all() and sorted(rows[:, 0]) == list(range(10))
@@ -35,10 +36,10 @@ def test_aligned_pairs_stay_together():
     partners=st.lists(st.integers(0, 3), min_size=1, max_size=30),
 )
 @settings(max_examples=60, deadline=None)
-def test_pairs_by_label(images, partners):
+def test_by_label_uses_all_rows_equally(images, partners):
     common = set(images) & set(partners)
     if not common:
-        with pytest.raises(ValueError, match="no label is on both sides"):
+        with pytest.raises(ValueError, match="no common label"):
             Pairs("audio", side("image", images), side("audio", partners), by_label=True)
         return
     pairs = Pairs("audio", side("image", images), side("audio", partners), by_label=True)
@@ -49,22 +50,22 @@ def test_pairs_by_label(images, partners):
         for column, labels in ((0, images), (1, partners)):
             members = [row for row, value in enumerate(labels) if value == label]
             uses = Counter(rows[:, column][np.isin(rows[:, column], members)].tolist())
-            # Every row is used, and as often as any other of its label, give or take one.
+            # The numbers of uses of two rows of a label differ by at most one.
             assert set(uses) == set(members) and max(uses.values()) - min(uses.values()) <= 1
 
 
-def test_bad_pairs():
+def test_invalid_pairs():
     with pytest.raises(ValueError, match=r"Expected one of the columns \['audio', 'input_features'\]"):
-        Pairs("audio", Dataset.from_dict({"image": [1], "sound": [1]}))
+        Pairs("audio", Dataset.from_dict({"image": [1], "recording": [1]}))
     with pytest.raises(ValueError, match="Expected one of the columns .*image_embeds"):
         Pairs("audio", Dataset.from_dict({"audio": [1]}))
-    with pytest.raises(ValueError, match="2 images, 3 partners"):
+    with pytest.raises(ValueError, match="2 images and 3 partners"):
         Pairs("audio", side("image", [0, 1]), side("audio", [0, 1, 2]))
 
 
 @pytest.mark.parametrize("mixing", ["proportional", "round_robin"])
 @pytest.mark.parametrize("processes", [1, 2])
-def test_batches_are_of_one_kind(mixing, processes):
+def test_a_batch_holds_one_kind(mixing, processes):
     pairs = {"audio": aligned("audio", 40), "depth": aligned("depth", 17)}
     sampler = PairBatchSampler(pairs, 4, processes, mixing, seed=1)
     batches = list(sampler)
@@ -72,16 +73,16 @@ def test_batches_are_of_one_kind(mixing, processes):
     assert all(len(batch) == 4 and len({(kind, seed) for kind, _, _, seed in batch}) == 1 for batch in batches)
     kinds = [batch[0][0] for batch in batches]
     for step in range(0, len(kinds), processes):
-        assert len(set(kinds[step : step + processes])) == 1, "processes that step together have one kind"
-    assert len({key[:3] for batch in batches for key in batch}) == 4 * len(batches), "no pair twice in an epoch"
-    assert len({batch[0][3] for batch in batches}) == len(batches), "to each batch a seed"
+        assert len(set(kinds[step : step + processes])) == 1, "all processes have the same kind in a step"
+    assert len({key[:3] for batch in batches for key in batch}) == 4 * len(batches), "an epoch has no pair twice"
+    assert len({batch[0][3] for batch in batches}) == len(batches), "every batch has its own seed"
     if mixing == "round_robin":
         assert kinds[::processes] == [0, 1] * (len(kinds) // processes // 2)
     else:
         assert Counter(kinds) == {0: 40 // (4 * processes) * processes, 1: 17 // (4 * processes) * processes}
 
 
-def test_an_epoch_is_a_matter_of_seed_and_number():
+def test_an_epoch_depends_on_the_seed_and_its_number_only():
     def epoch(seed: int, number: int) -> list:
         sampler = PairBatchSampler({"audio": aligned("audio", 40)}, 4, seed=seed)
         sampler.set_epoch(number)
@@ -91,52 +92,52 @@ def test_an_epoch_is_a_matter_of_seed_and_number():
     assert epoch(0, 3) != epoch(0, 4) and epoch(0, 3) != epoch(1, 3)
 
 
-def test_batches_too_small():
-    with pytest.raises(ValueError, match="at least 2 pairs in a batch, got 1"):
+def test_too_few_pairs():
+    with pytest.raises(ValueError, match="at least 2 pairs in a batch, but got 1"):
         PairBatchSampler({"audio": aligned("audio", 10)}, 1)
-    with pytest.raises(ValueError, match="'audio' has 10 pairs, fewer than one step takes: 2 x 8"):
+    with pytest.raises(ValueError, match="'audio' has 10 pairs, but one step requires 2 x 8"):
         PairBatchSampler({"audio": aligned("audio", 10)}, 8, num_processes=2)
 
 
-def test_dataset_reads_a_batch_at_once():
+def test_dataset_reads_whole_batches():
     data = PairDataset({"audio": aligned("audio", 5), "depth": aligned("depth", 6)})
     assert len(data) == 11
     columns = data.__getitems__([(1, 2, 2, 9), (1, 4, 4, 9)])
     assert columns == {"kind": "depth", "seed": 9, "image": [2, 4], "depth": [2, 4]}
 
 
-def test_classes_pair_by_name_where_numbers_differ():
+def test_classes_match_by_name():
     images = side("image", [0, 1, 2]).cast_column("label", ClassLabel(names=["cat", "dog", "cow"]))
-    sounds = side("audio", [0, 1]).cast_column("label", ClassLabel(names=["dog", "cat"]))
-    pairs = Pairs("audio", images, sounds, by_label=True)
+    clips = side("audio", [0, 1]).cast_column("label", ClassLabel(names=["dog", "cat"]))
+    pairs = Pairs("audio", images, clips, by_label=True)
     assert sorted(map(tuple, pairs.draw(np.random.default_rng(0)).tolist())) == [(0, 1), (1, 0)]
 
 
 @pytest.mark.parametrize("views", [1, 2])
-def test_rows_without_a_label_are_left_out(views, monkeypatch):
+def test_rows_without_a_label_are_skipped(views, monkeypatch):
     classes = ClassLabel(names=["cat", "dog", "cow"])
     images = side("image", [-1, 0, 1, -1] * views).cast_column("label", classes)
-    sounds = side("audio", [1, -1, 0]).cast_column("label", ClassLabel(names=["cat", "dog"]))
+    clips = side("audio", [1, -1, 0]).cast_column("label", ClassLabel(names=["cat", "dog"]))
     warnings = []
     monkeypatch.setattr(logger, "warning", warnings.append)
-    pairs = Pairs("audio", images, sounds, by_label=True, views=views)
-    assert sorted({(image % 4, sound) for image, sound in pairs.draw(np.random.default_rng(0)).tolist()}) == [
+    pairs = Pairs("audio", images, clips, by_label=True, views=views)
+    assert sorted({(image % 4, clip) for image, clip in pairs.draw(np.random.default_rng(0)).tolist()}) == [
         (1, 2),
         (2, 0),
     ]
     assert len(pairs) == 2 and "3 rows without a label" in warnings[0]
-    # Of plain numbers, -1 is one as any other.
+    # In a plain integer column, -1 is a label.
     plain = Pairs("audio", side("image", [-1, 1]), side("audio", [1, -1]), by_label=True)
     assert sorted(map(tuple, plain.draw(np.random.default_rng(0)).tolist())) == [(0, 1), (1, 0)]
 
 
-def test_views_of_both_sides_pair_by_label():
+def test_by_label_pairs_rows_of_the_same_view():
     # Two views of four rows, each with an image and its partner.
     rows = {"image": list(range(8)), "audio": list(range(8)), "label": [0, 0, 1, 1] * 2}
     pairs = Pairs("audio", Dataset.from_dict(rows), by_label=True, views=2)
     drawn = np.concatenate([pairs.draw(np.random.default_rng(seed)) for seed in range(20)])
     assert set(drawn[:, 0]) == set(drawn[:, 1]) == set(range(8))
-    assert all(image // 2 == partner // 2 for image, partner in drawn), "of one label and one view"
+    assert all(image // 2 == partner // 2 for image, partner in drawn), "same label and same view"
 
 
 @pytest.mark.parametrize("replication, uses", [(1.0, [1] * 8), (1.25, [1] * 6 + [2] * 2), (3.0, [3] * 8)])
@@ -148,11 +149,11 @@ def test_replication(replication, uses):
         rows = pairs.draw(np.random.default_rng(0))
         assert len(rows) == len(pairs) == sum(uses)
         assert sorted(Counter(rows[:, 0].tolist()).values()) == uses
-    with pytest.raises(ValueError, match="replication is 0.5, expected at least 1"):
+    with pytest.raises(ValueError, match="Expected `replication` to be at least 1, but got 0.5"):
         dataclasses.replace(aligned("audio", 8), replication=0.5)
 
 
-def test_texts_stand_in_for_images_only_where_there_are_none():
+def test_texts_are_anchors_only_without_images():
     columns = {"text": ["a"], "imu": [0]}
     assert Pairs("imu", Dataset.from_dict(columns)).image_column == "text"
     assert Pairs("imu", Dataset.from_dict({**columns, "image": [0]})).image_column == "image"
@@ -162,27 +163,27 @@ def test_texts_stand_in_for_images_only_where_there_are_none():
 
 
 @pytest.mark.parametrize("views", [1, 3])
-def test_labels_of_pairs(views):
+def test_label_targets_add_labels_to_the_batch(views):
     labels = [3, 1, 1, 0, 3]
-    images, sounds = side("image", labels * views), side("audio", [1, 3, 3, 2])
-    pairs = Pairs("audio", images, sounds, by_label=True, label_targets=True, views=views)
+    images, clips = side("image", labels * views), side("audio", [1, 3, 3, 2])
+    pairs = Pairs("audio", images, clips, by_label=True, label_targets=True, views=views)
     rows = pairs.draw(np.random.default_rng(0))
     columns = PairDataset({"audio": pairs}).__getitems__([(0, *row, 0) for row in rows])
     of_rows = np.array(labels)[rows[:, 0] % 5]
     found = columns[LABELS]
     assert len(set(zip(of_rows.tolist(), found.tolist(), strict=True))) == len(set(found.tolist())) == 2
     assert LABELS not in dataclasses.replace(pairs, label_targets=False).fetch(rows)
-    with pytest.raises(ValueError, match="label_targets need pairs by_label"):
+    with pytest.raises(ValueError, match="`label_targets` requires `by_label`"):
         Pairs("audio", images, images.rename_column("image", "audio"), label_targets=True)
 
 
-def test_videos_on_the_side_of_the_images():
+def test_videos_as_anchors():
     config = make_config(modalities=["vision", "imu"])
     processor = ImageBindProcessor.from_config(config)
     rng = np.random.default_rng(0)
     videos = [rng.integers(0, 255, (4, 40, 40, 3), dtype=np.uint8) for _ in range(2)]
-    motion = np.zeros((2, 6, 200), np.float32)
-    raw = Dataset.from_dict({"video": videos, "imu_values": motion}).with_format("numpy")
+    samples = np.zeros((2, 6, 200), np.float32)
+    raw = Dataset.from_dict({"video": videos, "imu_values": samples}).with_format("numpy")
     ready = preprocess(raw, processor, "video")
     pairs = {"imu": Pairs("imu", ready)}
     assert pairs["imu"].image_column == "pixel_values_videos"

@@ -24,7 +24,7 @@ def batch() -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def model() -> ImageBindModel:
-    """Everything random that there is: drop path and dropout; and a learned scale, text's."""
+    """A model with drop path, dropout, and the learned logit scale of text."""
     torch.manual_seed(0)
     return ImageBindModel(make_config(imu_config=IMU)).train()
 
@@ -35,7 +35,7 @@ def gradients(model: ImageBindModel) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("size", [2, 3, 7, 50])
 @pytest.mark.parametrize("frozen", [[], ["vision"], ["vision", "text"]])
-def test_same_loss_and_gradients(model, batch, size, frozen):
+def test_loss_and_gradients_equal_those_of_the_whole_batch(model, batch, size, frozen):
     model.freeze(frozen)
     torch.manual_seed(1)
     outputs = [
@@ -49,11 +49,11 @@ def test_same_loss_and_gradients(model, batch, size, frozen):
 
     model.zero_grad()
     torch.manual_seed(1)
-    left_out = ["pixel_values"] * ("vision" in frozen) + ["input_ids"] * ("text" in frozen)
-    value = cached_loss(model, batch, size, loss, left_out)
+    frozen_inputs = ["pixel_values"] * ("vision" in frozen) + ["input_ids"] * ("text" in frozen)
+    value = cached_loss(model, batch, size, loss, frozen_inputs)
     state = torch.get_rng_state()
     (value / 2).backward()
-    assert torch.equal(torch.get_rng_state(), state), "the second pass leaves no trace in the random numbers"
+    assert torch.equal(torch.get_rng_state(), state), "the second pass restores the random state"
     torch.testing.assert_close(value.detach(), expected.detach())
     cached = gradients(model)
     assert cached.keys() == plain.keys()
@@ -62,7 +62,7 @@ def test_same_loss_and_gradients(model, batch, size, frozen):
         torch.testing.assert_close(2 * cached[name], gradient, atol=1e-6, rtol=1e-5)
 
 
-def test_parts_are_small(model, batch, monkeypatch):
+def test_forward_passes_are_mini_batches(model, batch, monkeypatch):
     sizes, forward = [], ImageBindModel.forward
 
     def spy(self, **inputs):
@@ -72,6 +72,6 @@ def test_parts_are_small(model, batch, monkeypatch):
     monkeypatch.setattr(ImageBindModel, "forward", spy)
     model.freeze(["vision", "text"])
     cached_loss(model, batch, 4, loss, ["pixel_values", "input_ids"]).backward()
-    everything = ["imu_values", "input_ids", "pixel_values", "return_logit_scales"]
-    first = [(False, everything, 4), (False, everything, 3)]
+    all_inputs = ["imu_values", "input_ids", "pixel_values", "return_logit_scales"]
+    first = [(False, all_inputs, 4), (False, all_inputs, 3)]
     assert sizes == first + [(True, ["imu_values", "return_logit_scales"], size) for size in (4, 3)]

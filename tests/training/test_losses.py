@@ -17,7 +17,7 @@ def unit(rows: int, seed: int) -> torch.Tensor:
 
 
 def oracle(images: torch.Tensor, others: torch.Tensor, scale: float, smoothing: float = 0.0) -> float:
-    """L_{I,M} + L_{M,I}, as the formula reads."""
+    """L_{I,M} + L_{M,I}, term by term."""
     total, rows = 0.0, len(images)
     for first, second in ((images, others), (others, images)):
         for i in range(rows):
@@ -32,14 +32,14 @@ LABELS = [0, 1, 0, 2, 2, 2, 1, 0]
 
 
 def labels_oracle(images: torch.Tensor, others: torch.Tensor, scale: float, smoothing: float = 0.0) -> float:
-    """The same where an item goes with all of its label, in equal parts."""
+    """L_{I,M} + L_{M,I} with equal targets for all items of a label."""
     total, rows = 0.0, len(images)
     for first, second in ((images, others), (others, images)):
         for i in range(rows):
             exponentials = [math.exp(scale * float(first[i] @ second[j])) for j in range(rows)]
-            friends = [j for j in range(rows) if LABELS[j] == LABELS[i]]
+            matching = [j for j in range(rows) if LABELS[j] == LABELS[i]]
             for j in range(rows):
-                share = smoothing / rows + (1 - smoothing) * (j in friends) / len(friends)
+                share = smoothing / rows + (1 - smoothing) * (j in matching) / len(matching)
                 total -= share * math.log(exponentials[j] / sum(exponentials)) / rows
     return total
 
@@ -65,7 +65,7 @@ def siglip_oracle(images: torch.Tensor, others: torch.Tensor, scale: float, labe
     ],
     ids=["infonce", "smoothed", "siglip"],
 )
-def test_value_and_gradient(loss, oracle, rows, scale):
+def test_value_and_gradient_equal_the_naive_loss(loss, oracle, rows, scale):
     images, others = unit(rows, 0), unit(rows, 1)
     assert loss(images, others, scale).item() == pytest.approx(oracle(images, others, scale), rel=1e-5)
     others.requires_grad_(True)
@@ -88,12 +88,12 @@ def test_value_and_gradient(loss, oracle, rows, scale):
     ],
     ids=["infonce", "smoothed", "siglip"],
 )
-def test_all_of_a_label_go_together(loss, oracle):
+def test_items_of_a_label_match(loss, oracle):
     images, others, labels = unit(8, 0), unit(8, 1), torch.tensor(LABELS)
     assert loss(images, others, 7.0, labels).item() == pytest.approx(oracle(images, others, 7.0), rel=1e-5)
-    # Nothing changes where no two are alike.
+    # Distinct labels give the loss without labels.
     torch.testing.assert_close(loss(images, others, 7.0, torch.arange(8)), loss(images, others, 7.0))
-    with pytest.raises(ValueError, match=r"labels of shape \(3,\) for 8 pairs"):
+    with pytest.raises(ValueError, match=r"Expected `labels` of shape \(8,\).*, but got \(3,\)"):
         loss(images, others, 7.0, labels[:3])
 
 
@@ -105,33 +105,32 @@ def test_gradient_reaches_the_scale():
 
 
 @pytest.mark.parametrize(
-    "rows, others, message", [(1, 1, "at least 2 pairs in a batch, got 1"), (3, 2, "3 images and 2")]
+    "rows, others, message", [(1, 1, "at least 2 pairs in a batch.*, but got 1"), (3, 2, "but got 3 and 2")]
 )
 @pytest.mark.parametrize("loss", [InfoNCELoss(), SigLIPLoss()])
-def test_bad_batches(rows, others, message, loss):
+def test_invalid_batches(rows, others, message, loss):
     with pytest.raises(ValueError, match=message):
         loss(unit(rows, 0), unit(others, 1), 1.0)
 
 
-def _rank(rank: int, folder: str, labelled: bool) -> None:
+def _rank(rank: int, folder: str, labeled: bool) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    # In double precision, so that what is compared is the gathering; the loss itself rounds to float32.
+    # Double precision, so that the comparison tests the gathering. The loss itself computes in float32.
     images = unit(8, 0).chunk(2)[rank].requires_grad_(True)
     others = unit(8, 1).chunk(2)[rank].requires_grad_(True)
-    loss = InfoNCELoss()(images, others, 10.0, torch.tensor(LABELS).chunk(2)[rank] if labelled else None)
+    loss = InfoNCELoss()(images, others, 10.0, torch.tensor(LABELS).chunk(2)[rank] if labeled else None)
     loss.backward()
-    # DDP averages the gradients of parameters over the processes; the sum over processes of what each rank adds to a
-    # shard is what arrives here, so half of it is the average.
+    # DDP averages gradients over processes. These gradients are sums over both processes, so half is the average.
     torch.save((loss.detach(), images.grad / 2, others.grad / 2), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("labelled", [False, True])
-def test_two_processes_are_one_with_the_whole_batch(tmp_path, labelled):
-    mp.spawn(_rank, args=(str(tmp_path), labelled), nprocs=2)
+@pytest.mark.parametrize("labeled", [False, True])
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path, labeled):
+    mp.spawn(_rank, args=(str(tmp_path), labeled), nprocs=2)
     results = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     images, others = unit(8, 0).requires_grad_(True), unit(8, 1).requires_grad_(True)
-    loss = InfoNCELoss()(images, others, 10.0, torch.tensor(LABELS) if labelled else None)
+    loss = InfoNCELoss()(images, others, 10.0, torch.tensor(LABELS) if labeled else None)
     loss.backward()
     for rank, (value, image_gradient, other_gradient) in enumerate(results):
         torch.testing.assert_close(value, loss.detach(), atol=1e-6, rtol=0)

@@ -26,12 +26,12 @@ PAIRS = {"imu": make_pairs("imu_values", (6, 200))}
         ("imu_model.embeddings.projection.weight", 3),
     ],
 )
-def test_depth(model, name, depth):
+def test_depth_below_top(model, name, depth):
     layers = dict.fromkeys(model.config.tower_configs, 2)
     assert name in dict(model.named_parameters()) and depth_below_top(name, layers) == depth
 
 
-def test_only_the_last_layers_train(tmp_path):
+def test_trained_layers_freezes_lower_layers(tmp_path):
     trainer = make_trainer(tmp_path, PAIRS, trained_layers=1)
     trained = {name for name, parameter in trainer.model.named_parameters() if parameter.requires_grad}
     assert {name.split(".")[0] for name in trained} == {"imu_projection", "imu_model"}
@@ -44,7 +44,7 @@ def test_only_the_last_layers_train(tmp_path):
     assert changed == trained
 
 
-def test_every_layer_has_its_learning_rate(tmp_path):
+def test_layer_decay_sets_a_learning_rate_per_layer(tmp_path):
     trainer = make_trainer(tmp_path, PAIRS, layer_decay=0.5, learning_rate=0.08, weight_decay=0.1)
     optimizer = trainer.create_optimizer()
     names = {parameter: name for name, parameter in trainer.model.named_parameters()}
@@ -66,7 +66,7 @@ def test_lora(tmp_path):
     base = {name: value.clone() for name, value in trainer.model.get_base_model().state_dict().items()}
     trained = [name for name, parameter in trainer.model.named_parameters() if parameter.requires_grad]
     assert all("imu_model.encoder" in name and "lora_" in name for name in trained)
-    assert len(trained) == 2 * 6 * 2, "two layers, six matrices, two factors"
+    assert len(trained) == 2 * 6 * 2, "two layers with six matrices, each with two factors"
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert losses[-1] < losses[0]
@@ -88,7 +88,7 @@ def test_lora(tmp_path):
     torch.testing.assert_close(loaded(**inputs).imu_embeds, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_lora_resumes_exactly(tmp_path):
+def test_resumed_lora_run_gives_the_same_weights(tmp_path):
     pytest.importorskip("peft")
     arguments = {"lora": {"r": 2, "init_lora_weights": False}, "max_steps": 6}
     whole = make_trainer(tmp_path / "whole", PAIRS, **arguments)
@@ -105,13 +105,13 @@ def test_lora_resumes_exactly(tmp_path):
     [
         ({"lora": {"rank": 4}}, "lora: .*rank"),
         ({"lora": {"target_modules": ["fc9"]}}, "lora: .*fc9"),
-        ({"lora": 4}, "lora is 4, expected"),
-        ({"lora": {}, "trained_layers": 1}, "trained_layers is 1: expected 0 or more, and no lora"),
-        ({"trained_layers": -1}, "trained_layers is -1"),
-        ({"layer_decay": 0.0}, "layer_decay is 0.0"),
-        ({"layer_decay": 1.5}, "layer_decay is 1.5"),
+        ({"lora": 4}, "Expected `lora` to be a mapping .*, but got 4"),
+        ({"lora": {}, "trained_layers": 1}, "`trained_layers` and `lora` exclude each other"),
+        ({"trained_layers": -1}, "Expected `trained_layers` to be 0 or more, but got -1"),
+        ({"layer_decay": 0.0}, "Expected `layer_decay` .*, but got 0.0"),
+        ({"layer_decay": 1.5}, "Expected `layer_decay` .*, but got 1.5"),
     ],
 )
-def test_bad_arguments(tmp_path, arguments, message):
+def test_invalid_arguments(tmp_path, arguments, message):
     with pytest.raises(ValueError, match=message):
         make_trainer(tmp_path, PAIRS, **arguments)

@@ -23,7 +23,7 @@ from imagebind_hf.datasets.sources import SourceConfig, load_source
 from imagebind_hf.evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
 from imagebind_hf.hub.cards import write_card
 from imagebind_hf.training.augmentation import Augmentation
-from imagebind_hf.training.data import Pairs
+from imagebind_hf.training.pairs import Pairs
 from imagebind_hf.training.recipe import AugmentationConfig, load_recipe
 from imagebind_hf.training.run import run_recipe
 
@@ -69,8 +69,8 @@ def recipe(tmp_path) -> Path:
     return tmp_path / "recipe.yaml"
 
 
-def test_pictures_of_a_modality_may_stand_on_both_sides(recipe):
-    """Rows are read twice, once as the images that they are not, and stay aligned."""
+def test_images_of_a_modality_on_both_sides(recipe):
+    """A recipe can read the same column twice, as anchor and as partner. The rows stay aligned."""
     images = load_source(SourceConfig(data_files="rows.parquet", column="depth"), "image", recipe.parent)
     pairs = Pairs("depth", images, load_source(SourceConfig(data_files="rows.parquet"), "depth", recipe.parent))
     assert pairs.column == "depth" and pairs.image_column == "image" and len(pairs) == 16
@@ -89,7 +89,7 @@ def test_pictures_of_a_modality_may_stand_on_both_sides(recipe):
     assert run_recipe(load_recipe(recipe), recipe.parent, recipe.parent / "out")["retrieval"]
 
 
-def test_a_run_leaves_a_checkpoint_with_card_and_results(recipe):
+def test_run_saves_checkpoint_card_and_results(recipe):
     output = recipe.parent / "my-model"
     results = run_recipe(load_recipe(recipe), recipe.parent, output)
     assert set(results["zero_shot"]) == {"image", "depth"}
@@ -106,7 +106,7 @@ def test_a_run_leaves_a_checkpoint_with_card_and_results(recipe):
     assert AutoProcessor.from_pretrained(output, subfolder="depth").get_attributes() == ["depth_image_processor"]
 
 
-def test_a_run_can_start_from_a_checkpoint(recipe):
+def test_run_starts_from_a_checkpoint(recipe):
     first = load_recipe(recipe, ["evaluation={}"])
     run_recipe(first, recipe.parent, recipe.parent / "first")
     again = load_recipe(
@@ -118,7 +118,7 @@ def test_a_run_can_start_from_a_checkpoint(recipe):
     assert changed == {"text", "vision", "depth"}
 
 
-def test_a_tower_may_begin_anew_or_join(recipe):
+def test_new_towers_are_trained_from_scratch(recipe):
     first = load_recipe(recipe, ["evaluation={}", "model.modalities=[vision, text]", "stages.1.pairs={}"])
     first.stages.pop()
     run_recipe(first, recipe.parent, recipe.parent / "first")
@@ -137,7 +137,7 @@ def test_a_tower_may_begin_anew_or_join(recipe):
     assert "depth_image_processor" in AutoProcessor.from_pretrained(recipe.parent / "second").get_attributes()
 
 
-def test_what_starts_from_published_weights_keeps_their_licence(recipe):
+def test_card_keeps_the_license_of_published_weights(recipe):
     run_recipe(load_recipe(recipe, ["evaluation={}"]), recipe.parent, recipe.parent / "published")
     write_card(
         recipe.parent / "published",
@@ -150,11 +150,11 @@ def test_what_starts_from_published_weights_keeps_their_licence(recipe):
     card = ModelCard.load(recipe.parent / "mine" / "README.md")
     assert card.data.license == "cc-by-nc-4.0" and card.data.base_model is None
     assert "starting from `published`. The weights keep the licence" in card.text and "CC-BY-NC-SA" in card.text
-    assert str(recipe.parent) not in card.content, "no path of this machine"
+    assert str(recipe.parent) not in card.content, "local paths are not published"
 
 
 @pytest.mark.parametrize("merge", [True, False])
-def test_lora_in_a_recipe(recipe, merge):
+def test_recipe_with_lora(recipe, merge):
     run_recipe(load_recipe(recipe, ["evaluation={}"]), recipe.parent, recipe.parent / "base")
     changes = ["model=null", f"checkpoint={recipe.parent / 'base'}", f"stages.1.merge_lora={str(merge).lower()}"]
     changes += ["stages.1.arguments.lora={r: 2, init_lora_weights: false}"]
@@ -186,7 +186,7 @@ SAVING = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lora", ["", "{r: 2}"])
-def test_a_run_goes_on_where_it_was(recipe, monkeypatch, lora):
+def test_interrupted_run_resumes_exactly(recipe, monkeypatch, lora):
     changes = SAVING + ([f"stages.1.arguments.lora={lora}"] if lora else [])
     folder = recipe.parent
     whole = run_recipe(load_recipe(recipe, changes), folder, folder / "whole")
@@ -201,14 +201,16 @@ def test_a_run_goes_on_where_it_was(recipe, monkeypatch, lora):
 
     monkeypatch.setattr(ImageBindTrainer, "training_step", spy)
     again = load_recipe(recipe, [*changes, "resume_from_checkpoint=true"])
-    # After a checkpoint of the first stage, before one of the second, and after one of that.
+    # After a checkpoint of the first stage, before one of the second stage, and after one of the second stage.
     for _ in killed_at:
         with pytest.raises(KeyboardInterrupt):
             run_recipe(again, folder, folder / "parts")
     results = run_recipe(again, folder, folder / "parts")
     first, second = ([step for name, step in steps if name == f"stage-{stage}"] for stage in (0, 1))
     assert first == [0, 1, 2, 2] and second == [0, 0, 1, 2, 2]
-    assert results == whole == run_recipe(again, folder, folder / "parts") and len(steps) == 9, "nothing left to train"
+    assert results == whole == run_recipe(again, folder, folder / "parts") and len(steps) == 9, (
+        "all stages are finished"
+    )
     models = [AutoModel.from_pretrained(folder / name).state_dict() for name in ("whole", "parts")]
     assert all(value.equal(models[1][name]) for name, value in models[0].items())
     facts = [json.loads((folder / name / "training.json").read_text())["stages"] for name in ("whole", "parts")]
@@ -216,19 +218,22 @@ def test_a_run_goes_on_where_it_was(recipe, monkeypatch, lora):
 
 
 @pytest.mark.slow
-def test_bad_resumes(recipe):
+def test_invalid_resumes(recipe):
     folder = recipe.parent
     run_recipe(load_recipe(recipe, SAVING), folder, folder / "out")
     first = "stages.0.arguments.resume_from_checkpoint"
     for changes, message in (
-        (SAVING, "holds checkpoints of an earlier run.*resume_from_checkpoint=true"),
-        ([*SAVING, f"{first}=/nonexistent"], "'/nonexistent' is no folder of a checkpoint"),
-        ([*SAVING, f"{first}=5"], "resume_from_checkpoint is 5, expected true, false or a checkpoint"),
-        (["resume_from_checkpoint=true"], "no stage saves checkpoints"),
+        (SAVING, "has checkpoints of an earlier run.*resume_from_checkpoint=true"),
+        ([*SAVING, f"{first}=/nonexistent"], "'/nonexistent' is not a checkpoint folder"),
+        (
+            [*SAVING, f"{first}=5"],
+            "Expected `resume_from_checkpoint` to be true, false or a checkpoint folder, but got 5",
+        ),
+        (["resume_from_checkpoint=true"], "No stage saves checkpoints"),
     ):
         with pytest.raises(ValueError, match=message):
             run_recipe(load_recipe(recipe, changes), folder, folder / "out")
-    # From a checkpoint that is named: two steps were done, the third is the last.
+    # Resume from the checkpoint of step 2. The third step is the last one.
     checkpoint = folder / "out" / "stage-0" / "checkpoint-2"
     run_recipe(load_recipe(recipe, [*SAVING, f"{first}={checkpoint}"]), folder, folder / "other")
     models = [AutoModel.from_pretrained(folder / name).state_dict() for name in ("out", "other")]
@@ -269,7 +274,7 @@ def test_overrides():
         (["seed=[1"], "no valid YAML"),
     ],
 )
-def test_bad_overrides(overrides, message):
+def test_invalid_overrides(overrides, message):
     with pytest.raises(ValueError, match=message):
         load_recipe("digits", overrides)
 
@@ -283,7 +288,7 @@ def test_bad_overrides(overrides, message):
         ("a: !!python/name:os.system x", "no valid YAML"),
     ],
 )
-def test_bad_files(tmp_path, text, message):
+def test_invalid_files(tmp_path, text, message):
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(ValueError, match=message):
         load_recipe(tmp_path / "bad.yaml")
@@ -299,11 +304,12 @@ def test_unknown_recipe():
 @pytest.mark.parametrize(
     "overrides, message",
     [
-        (["checkpoint=x"], "either `model` .* or `checkpoint`"),
-        (["model=null"], "either `model` .* or `checkpoint`"),
+        (["checkpoint=x"], "either `model`.* or `checkpoint`"),
+        (["model=null"], "either `model`.* or `checkpoint`"),
         (["stages.1.pairs.depth.images.data_files=none.parquet"], "No such files: .*none.parquet"),
         (["stages.1.arguments.learning_rat=1"], "learning_rat.*Did you mean 'learning_rate'"),
-        (["processor.feature_extractor.num_clips=1"], "there is no feature_extractor.num_clips"),
+        (["processor.feature_extractor.num_clips=1"], "Unknown part 'feature_extractor'"),
+        (["processor.depth_image_processor.image_men=1"], "no setting 'image_men'. Did you mean 'image_mean'"),
         (["model.vision_config.num_attention_heads=5"], "32.*5|5.*32"),
         (["model.modalities=[text, smell]"], "smell"),
         (
@@ -314,25 +320,25 @@ def test_unknown_recipe():
         (["stages.0.pairs.text.augmentation.image=[RandomAffine]"], "Expected a transform as {name: arguments}"),
     ],
 )
-def test_a_bad_recipe_leaves_nothing(recipe, overrides, message):
+def test_invalid_recipe_writes_nothing(recipe, overrides, message):
     output = recipe.parent / "out"
     with pytest.raises(ValueError, match=message):
         run_recipe(load_recipe(recipe, overrides), recipe.parent, output)
     assert not output.exists()
 
 
-def test_augmented_images_differ_every_time(recipe, monkeypatch):
-    seen = []
+def test_every_drawn_image_is_augmented_differently(recipe, monkeypatch):
+    batches = []
     forward = ImageBindModel.forward
     monkeypatch.setattr(
         ImageBindModel,
         "forward",
-        lambda self, **kwargs: seen.append(kwargs["pixel_values"]) or forward(self, **kwargs),
+        lambda self, **kwargs: batches.append(kwargs["pixel_values"]) or forward(self, **kwargs),
     )
     flips = "stages.0.pairs.text.augmentation.image=[{RandomAffine: {degrees: 90}}]"
     changes = [flips, "stages.0.arguments.max_steps=6", "stages.1.arguments.max_steps=2", "evaluation={}"]
     run_recipe(load_recipe(recipe, changes), recipe.parent, recipe.parent / "out")
-    images = [image.numpy().tobytes() for batch in seen for image in batch]
+    images = [image.numpy().tobytes() for batch in batches for image in batch]
     assert len(set(images[:48])) == 48 and len(set(images[48:])) == 16
 
 
@@ -347,11 +353,11 @@ def test_accelerate_launch(recipe, config):
         command, capture_output=True, text=True, timeout=900, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
     assert process.returncode == 0, process.stderr[-3000:]
-    assert process.stdout.count("Zero-shot accuracy") == 1, "one process reports"
+    assert process.stdout.count("Zero-shot accuracy") == 1, "only the main process reports"
     assert AutoModel.from_pretrained(output).config.projection_dim == 16
 
 
-# Accelerate knows FSDP on accelerators only; gloo does on a CPU what they do.
+# Accelerate supports FSDP on accelerators only, but gloo supports its collectives on the CPU.
 FSDP_ON_CPU = """
 from accelerate.state import PartialState
 from accelerate.utils import DistributedType
@@ -372,7 +378,7 @@ app()
 
 
 @pytest.mark.slow
-def test_processes_and_shards_end_as_one_process_does(recipe):
+def test_ddp_and_fsdp_equal_one_process(recipe):
     folder, script = recipe.parent, recipe.parent / "fsdp_on_cpu.py"
     script.write_text(FSDP_ON_CPU)
     accelerate = resources.files("imagebind_hf.training") / "accelerate"
@@ -403,7 +409,7 @@ def test_processes_and_shards_end_as_one_process_does(recipe):
         "fsdp2": [*launch, str(folder / "fsdp2.yaml"), str(script), *arguments, str(folder / "fsdp2")],
     }
     results, validation, embeds = {}, {}, {}
-    planes = torch.randn(8, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    maps = torch.randn(8, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     for name, command in commands.items():
         process = subprocess.run(
             command, capture_output=True, text=True, timeout=900, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -412,9 +418,9 @@ def test_processes_and_shards_end_as_one_process_does(recipe):
         results[name] = json.loads((folder / name / "results.json").read_text())
         validation[name] = re.findall(r"eval_depth_accuracy\W+([\d.]+)", process.stdout)
         with torch.no_grad():
-            embeds[name] = AutoModel.from_pretrained(folder / name).eval()(pixel_values_depth=planes).depth_embeds
+            embeds[name] = AutoModel.from_pretrained(folder / name).eval()(pixel_values_depth=maps).depth_embeds
     assert len(validation["one"]) == 4
     for name in ("two", "fsdp2"):
         assert results[name] == results["one"] and validation[name] == validation["one"]
-        # Of unit length. Parameters without a gradient (biases of keys) follow rounding, for AdamW scales that up.
+        # AdamW amplifies rounding errors of parameters without a gradient, such as biases of keys.
         torch.testing.assert_close(embeds[name], embeds["one"], atol=1e-4, rtol=1e-3)

@@ -1,5 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import json
 import os
 import subprocess
@@ -14,13 +15,15 @@ from transformers import AutoModel, AutoProcessor
 from conftest import make_config
 from imagebind_hf import ImageBindModel, ImageBindProcessor, ImageBindTrainer, ImageBindTrainingArguments
 from imagebind_hf.training import InfoNCELoss, Pairs
-from imagebind_hf.training.facts import stage_facts
 
 CONFIG = make_config(modalities=["text", "vision", "imu", "depth"])
+# Releases of transformers before this argument call it `gradient_checkpointing`.
+FIELDS = {entry.name for entry in dataclasses.fields(ImageBindTrainingArguments)}
+CHECKPOINTING = "activation_checkpointing" if "activation_checkpointing" in FIELDS else "gradient_checkpointing"
 
 
 def make_pairs(modality: str, shape: tuple[int, ...], rows: int = 32) -> Dataset:
-    """Ready model inputs of four classes: the partner tells the class, and so does the image."""
+    """Return model inputs of four classes, with a pattern for each class in images and partners."""
     rng = np.random.default_rng(0)
     labels = np.arange(rows) % 4
     patterns = {size: np.random.default_rng(1).standard_normal((4, *size)) for size in ((3, 32, 32), shape)}
@@ -58,7 +61,7 @@ def make_trainer(folder, pairs=None, loss=None, eval_dataset=None, **arguments) 
     )
 
 
-def test_trains_and_leaves_frozen_towers_alone(tmp_path):
+def test_training_changes_only_the_trained_towers(tmp_path):
     trainer = make_trainer(tmp_path, num_train_epochs=8)
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     trainer.train()
@@ -79,14 +82,14 @@ def test_trains_and_leaves_frozen_towers_alone(tmp_path):
     assert sorted(AutoProcessor.from_pretrained(tmp_path).get_attributes()) == parts
 
 
-def test_loss_is_that_of_the_model(tmp_path):
+def test_loss_equals_the_loss_of_the_model(tmp_path):
     trainer = make_trainer(tmp_path)
     batch = next(iter(trainer.get_train_dataloader()))
     model = trainer.model.eval()
     torch.testing.assert_close(trainer.compute_loss(model, batch), model(**batch, return_loss=True).loss)
 
 
-def test_raw_columns_go_through_the_processor(tmp_path):
+def test_raw_columns_are_preprocessed(tmp_path):
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 255, (40, 48, 3), dtype=np.uint8) for _ in range(8)]
     pairs = Dataset.from_dict({"image": images, "text": [f"number {i}" for i in range(8)]})
@@ -96,16 +99,16 @@ def test_raw_columns_go_through_the_processor(tmp_path):
     trainer.train()
 
 
-def test_weight_decay_spares_norms_biases_embeddings_and_scales(tmp_path):
+def test_no_weight_decay_for_norms_biases_embeddings_and_scales(tmp_path):
     trainer = make_trainer(tmp_path, trained_modalities=["imu", "text"])
     names = set(trainer.get_decay_parameter_names(trainer.model))
     assert "imu_model.encoder.layers.0.mlp.fc1.weight" in names and "imu_projection.weight" in names
-    spared = ("bias", "norm", "_embedding", "logit_scale")
-    assert not [name for name in names if any(word in name for word in spared)]
+    excluded = ("bias", "norm", "_embedding", "logit_scale")
+    assert not [name for name in names if any(word in name for word in excluded)]
 
 
 @pytest.mark.parametrize("cache", [0, 1])
-def test_resume_is_exact(tmp_path, cache):
+def test_resumed_run_gives_the_same_losses_and_weights(tmp_path, cache):
     whole = make_trainer(tmp_path / "whole", cache_frozen_embeddings=cache)
     whole.train()
     arguments = {"max_steps": 16, "cache_frozen_embeddings": cache}
@@ -127,27 +130,27 @@ class NaNAfterAWhile(InfoNCELoss):
         return super().forward(image_embeds, embeds, logit_scale) * (float("nan") if self.calls > 5 else 1)
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
+def test_nan_loss_stops_the_run(tmp_path):
     trainer = make_trainer(tmp_path, loss=NaNAfterAWhile(), save_strategy="steps", save_steps=1)
-    with pytest.raises(FloatingPointError, match="The loss is nan at step 6, .*learning rate"):
+    with pytest.raises(FloatingPointError, match="The loss is nan at step 6, with .*learning rate"):
         trainer.train()
     weights = AutoModel.from_pretrained(tmp_path / "checkpoint-5").state_dict().values()
     assert all(value.isfinite().all() for value in weights) and not (tmp_path / "checkpoint-6").exists()
 
 
-def test_tensorboard_shows_the_losses(tmp_path):
+def test_tensorboard_logs_the_losses(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     trainer = make_trainer(tmp_path / "run", report_to="tensorboard", num_train_epochs=1)
     trainer.train()
     (folder,) = {file.parent for file in tmp_path.rglob("events.out.tfevents.*")}
     events = accumulator.EventAccumulator(str(folder)).Reload()
     expected = [(entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
-    shown = [(event.step, event.value) for event in events.Scalars("train/loss")]
-    assert len(shown) == len(expected) and np.allclose(shown, expected)
+    logged = [(event.step, event.value) for event in events.Scalars("train/loss")]
+    assert len(logged) == len(expected) and np.allclose(logged, expected)
 
 
 @pytest.mark.parametrize("size", [None, 3])
-def test_label_targets(tmp_path, size):
+def test_label_targets_reach_the_loss(tmp_path, size):
     rows = make_pairs("imu_values", (6, 200)).add_column("label", [0, 1, 2, 3] * 8)
     pairs = {"imu": Pairs("imu", rows, rows, by_label=True, label_targets=True)}
     trainer = make_trainer(tmp_path, pairs, mini_batch_size=size)
@@ -156,14 +159,14 @@ def test_label_targets(tmp_path, size):
     loss = trainer.compute_loss(model, batch)
     labels = batch.pop("pair_labels")
     assert labels.shape == (8,) and set(labels.tolist()) <= {0, 1, 2, 3}
-    # The example's IMU tower has neither dropout nor drop path.
+    # This IMU tower has neither dropout nor drop path.
     outputs = model(**batch)
     expected = InfoNCELoss()(outputs.image_embeds, outputs.imu_embeds, model.logit_scale("imu"), labels)
     torch.testing.assert_close(loss.detach(), expected.detach())
     trainer.train()
 
 
-def test_mini_batches_train_as_the_whole_batch(tmp_path):
+def test_mini_batches_train_like_the_whole_batch(tmp_path):
     whole, parts = (make_trainer(tmp_path / str(size), mini_batch_size=size) for size in (None, 3))
     for trainer in (whole, parts):
         trainer.train()
@@ -176,16 +179,29 @@ def test_mini_batches_train_as_the_whole_batch(tmp_path):
 @pytest.mark.parametrize(
     "pairs, arguments, message",
     [
-        ({}, {}, "train_dataset is empty"),
-        ({"audio": make_pairs("input_features", (32, 44))}, {}, r"no towers for \['audio'\]"),
-        ({"text": Dataset.from_dict({"image": [0] * 8, "text": ["a"] * 8})}, {}, "No tower trains"),
-        ({"imu": make_pairs("imu_values", (6, 200))}, {"trained_modalities": ["imu", "smell"]}, r"\['smell'\]"),
+        ({}, {}, "Expected `train_dataset` to have at least one kind of pairs"),
+        (
+            {"audio": make_pairs("input_features", (32, 44))},
+            {},
+            r"no tower 'audio'\. Choose from \['text', 'vision', 'depth', 'imu'\]",
+        ),
+        ({"text": Dataset.from_dict({"image": [0] * 8, "text": ["a"] * 8})}, {}, r"No tower is trained.*\['text'\]"),
+        ({"imu": make_pairs("imu_values", (6, 200))}, {"trained_modalities": ["imu", "smell"]}, "no tower 'smell'"),
+        ({"imu": make_pairs("imu_values", (6, 200))}, {"trained_modalities": ["imo"]}, "Did you mean 'imu'"),
         ({"imu": make_pairs("imu_values", (6, 200))}, {"per_device_train_batch_size": 1}, "at least 2 pairs"),
-        ({"imu": make_pairs("imu_values", (6, 200))}, {"pair_sampling": "random"}, "pair_sampling is 'random'"),
-        ({"imu": make_pairs("imu_values", (6, 200))}, {"mini_batch_size": 0}, "mini_batch_size is 0"),
+        (
+            {"imu": make_pairs("imu_values", (6, 200))},
+            {"pair_sampling": "random"},
+            "Expected `pair_sampling` to be .*, but got 'random'",
+        ),
+        (
+            {"imu": make_pairs("imu_values", (6, 200))},
+            {"mini_batch_size": 0},
+            "Expected `mini_batch_size` to be at least 1, but got 0",
+        ),
     ],
 )
-def test_bad_arguments(tmp_path, pairs, arguments, message):
+def test_invalid_arguments(tmp_path, pairs, arguments, message):
     with pytest.raises(ValueError, match=message):
         if not pairs:
             args = ImageBindTrainingArguments(output_dir=str(tmp_path), report_to="none")
@@ -194,7 +210,7 @@ def test_bad_arguments(tmp_path, pairs, arguments, message):
             make_trainer(tmp_path, pairs, **arguments)
 
 
-def test_trains_without_a_text_tower(tmp_path):
+def test_training_without_a_text_tower(tmp_path):
     torch.manual_seed(0)
     config = make_config(modalities=["vision", "imu"])
     args = ImageBindTrainingArguments(
@@ -210,7 +226,7 @@ def test_trains_without_a_text_tower(tmp_path):
 
 
 @pytest.mark.parametrize("what", ["loss", "weights"])
-def test_nothing_that_is_no_number_is_saved(tmp_path, what, monkeypatch):
+def test_no_checkpoint_with_non_finite_loss_or_weights(tmp_path, what, monkeypatch):
     loss = NaNAfterAWhile() if what == "loss" else None
     trainer = make_trainer(
         tmp_path, loss=loss, save_strategy="steps", save_steps=1, save_total_limit=1, logging_steps=20
@@ -232,39 +248,39 @@ def test_nothing_that_is_no_number_is_saved(tmp_path, what, monkeypatch):
     assert all(value.isfinite().all() for value in weights)
 
 
-def test_a_run_that_logs_nothing_ends_with_an_error_too(tmp_path):
+def test_nan_loss_is_an_error_without_logging(tmp_path):
     with pytest.raises(FloatingPointError, match="The loss is nan"):
         make_trainer(tmp_path, loss=NaNAfterAWhile(), logging_steps=500).train()
 
 
-def test_kinds_of_pairs_leave_parameters_unused(tmp_path):
+def test_ddp_finds_unused_parameters_with_checkpointing(tmp_path):
     def arguments(**values):
-        return ImageBindTrainingArguments(str(tmp_path), gradient_checkpointing=True, **values)
+        return ImageBindTrainingArguments(str(tmp_path), **{CHECKPOINTING: True}, **values)
 
     assert arguments().ddp_find_unused_parameters is True
     assert arguments(ddp_find_unused_parameters=False).ddp_find_unused_parameters is False
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_auto_find_batch_size(tmp_path, is_stream):
+def test_auto_find_batch_size_reduces_the_batch(tmp_path, is_stream):
     rows = make_pairs("imu_values", (6, 200))
     rows = rows.with_format("numpy").to_iterable_dataset() if is_stream else rows
     trainer = make_trainer(tmp_path, {"imu": rows}, auto_find_batch_size=True, max_steps=5)
     compute, sizes = trainer.compute_loss, []
 
-    def small_memory(model, inputs, **kwargs):
+    def out_of_memory(model, inputs, **kwargs):
         sizes.append(len(inputs["imu_values"]))
         if sizes[-1] > 4:
             raise RuntimeError("CUDA out of memory. Tried to allocate")
         return compute(model, inputs, **kwargs)
 
-    trainer.compute_loss = small_memory
+    trainer.compute_loss = out_of_memory
     trainer.train()
     assert sizes == [8, *sorted({*sizes} - {8, 4}, reverse=True), *[4] * 5] and trainer.state.global_step == 5
-    assert stage_facts(trainer)["batch_size"] == 4
+    assert trainer.stage_facts()["batch_size"] == 4
 
 
-def test_data_seed(tmp_path):
+def test_data_seed_replaces_the_seed(tmp_path):
     def images(**arguments):
         return next(iter(make_trainer(tmp_path, **arguments).get_train_dataloader()))["pixel_values"]
 
@@ -279,8 +295,8 @@ class LossWithParameters(InfoNCELoss):
         self.bias = torch.nn.Parameter(torch.zeros(()))
 
 
-def test_a_loss_has_no_parameters_of_its_own(tmp_path):
-    with pytest.raises(ValueError, match=r"LossWithParameters has parameters \['bias'\]"):
+def test_loss_with_trainable_parameters_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"LossWithParameters has trainable parameters \['bias'\]"):
         make_trainer(tmp_path, loss=LossWithParameters())
     loss = LossWithParameters()
     loss.requires_grad_(False)
@@ -303,8 +319,8 @@ if trainer.is_world_process_zero():
 
 
 @pytest.mark.slow
-def test_two_processes_with_gloo_train_as_one(tmp_path):
-    """Same steps, same negatives, same model, under `accelerate launch` on two CPU processes."""
+def test_two_processes_equal_one(tmp_path):
+    """`accelerate launch` with two CPU processes gives the losses and weights of one process."""
     (tmp_path / "two.py").write_text(TWO)
     tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     results = []
@@ -329,14 +345,14 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from imagebind_hf.training import InfoNCELoss
-from training.test_trainer import make_trainer
+from training.test_trainer import CHECKPOINTING, make_trainer
 
-settings = {"per_device_train_batch_size": 4, "max_steps": 4, "gradient_checkpointing": True}
+settings = {"per_device_train_batch_size": 4, "max_steps": 4, CHECKPOINTING: True}
 trainer = make_trainer(sys.argv[2], **settings)
 trainer.train()
-# Files of their own: what two processes print may get mixed up.
-said = Path(sys.argv[2]).with_name(f"said-{trainer.args.process_index}.txt")
-said.write_text(f"trained {trainer.state.global_step}")
+# One file for each process, because the output of two processes can be interleaved.
+log = Path(sys.argv[2]).with_name(f"log-{trainer.args.process_index}.txt")
+log.write_text(f"trained {trainer.state.global_step}")
 
 class NaNInOne(InfoNCELoss):
     calls = 0
@@ -350,15 +366,15 @@ trainer = make_trainer(sys.argv[2], loss=NaNInOne(False), **settings, **saving)
 try:
     trainer.train()
 except FloatingPointError as error:
-    said.write_text(f"{said.read_text()}, {error}")
-# At once: a thread of gloo that lets go of a tensor while the interpreter ends would abort the process.
+    log.write_text(f"{log.read_text()}, {error}")
+# A gloo thread that frees a tensor during the shutdown of the interpreter would abort the process.
 os._exit(0)
 """
 
 
 @pytest.mark.slow
-def test_two_processes_checkpoint_gradients_and_stop_together(tmp_path):
-    """Kinds of pairs take turns under DDP with gradient checkpointing; a loss that is NaN in one process ends both."""
+def test_two_processes_with_activation_checkpointing_stop_together(tmp_path):
+    """DDP trains several kinds of pairs with activation checkpointing. A NaN loss in one process stops both."""
     (tmp_path / "two.py").write_text(TWO_KINDS)
     tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--num_machines", "1"]
@@ -375,6 +391,7 @@ def test_two_processes_checkpoint_gradients_and_stop_together(tmp_path):
         [*launch, str(tmp_path / "two.py"), tests, str(tmp_path / "out")], capture_output=True, text=True, timeout=900
     )
     assert process.returncode == 0, process.stderr[-3000:]
-    said = [file.read_text() for file in sorted(tmp_path.glob("said-*.txt"))]
-    assert len(said) == 2 and all("trained 4, Loss or weights are not finite at step 3" in each for each in said), said
+    logs = [file.read_text() for file in sorted(tmp_path.glob("log-*.txt"))]
+    expected = "trained 4, The loss or the weights are not finite at step 3"
+    assert len(logs) == 2 and all(expected in log for log in logs), logs
     assert [path.name for path in (tmp_path / "out").glob("checkpoint-*")] == ["checkpoint-2"]

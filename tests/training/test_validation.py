@@ -23,7 +23,7 @@ def with_validation(folder, **arguments) -> ImageBindTrainer:
     return make_trainer(folder, {"imu": make_pairs("imu_values", (6, 200))}, eval_dataset=validation, **arguments)
 
 
-def test_measures_what_a_naive_loop_does(tmp_path):
+def test_metrics_equal_a_naive_loop(tmp_path):
     trainer = with_validation(tmp_path, per_device_eval_batch_size=5)
     metrics = trainer.evaluate()
     model, processor, rows = trainer.model.eval(), trainer.processing_class, held_out()[:]
@@ -43,13 +43,13 @@ def test_measures_what_a_naive_loop_does(tmp_path):
     ]
     assert metrics["eval_imu_accuracy"] == metrics["eval_mean_accuracy"] == pytest.approx(np.mean(hits))
     cosines = outputs.imu_embeds @ outputs.image_embeds.t()
-    for way, table in (("to", cosines), ("from", cosines.t())):
+    for direction, table in (("to", cosines), ("from", cosines.t())):
         first = [int(row.argmax()) == number for number, row in enumerate(table)]
-        assert metrics[f"eval_imu_{way}_image_recall@1"] == pytest.approx(np.mean(first))
+        assert metrics[f"eval_imu_{direction}_image_recall@1"] == pytest.approx(np.mean(first))
     assert trainer.state.log_history[-1]["eval_imu_accuracy"] == metrics["eval_imu_accuracy"]
 
 
-def test_the_best_checkpoint_is_kept(tmp_path):
+def test_best_checkpoint_is_kept(tmp_path):
     trainer = with_validation(
         tmp_path,
         eval_strategy="steps",
@@ -75,15 +75,15 @@ def test_the_best_checkpoint_is_kept(tmp_path):
         assert torch.equal(value, trainer.model.state_dict()[name]), name
 
 
-def test_bad_sets(tmp_path):
+def test_invalid_sets(tmp_path):
     rows = held_out()
-    with pytest.raises(ValueError, match="No column 'audio'"):
+    with pytest.raises(ValueError, match="Expected a column 'audio'"):
         ValidationSet(rows, "audio", ["{}"])
-    with pytest.raises(ValueError, match="No column 'depth'"):
+    with pytest.raises(ValueError, match="Expected a column 'depth'"):
         ValidationSet(rows, "imu", against="depth")
-    with pytest.raises(ValueError, match="Nothing to measure on 'imu'"):
+    with pytest.raises(ValueError, match="Validation of 'imu' requires `templates` or `against`"):
         ValidationSet(rows, "imu")
-    with pytest.raises(ValueError, match="needs a column 'label' of ClassLabel"):
+    with pytest.raises(ValueError, match="requires a ClassLabel column 'label'"):
         ValidationSet(rows.remove_columns("label"), "imu", ["{}"])
-    with pytest.raises(ValueError, match="Nothing to evaluate on"):
+    with pytest.raises(ValueError, match="Evaluation requires `eval_dataset`"):
         make_trainer(tmp_path).evaluate()

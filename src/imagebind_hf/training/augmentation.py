@@ -18,12 +18,14 @@ from ..utils.transforms import Transforms, build_transforms
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw at random what depends on a seed alone, and leave the state of what is drawn elsewhere (dropout) as it was.
+    """Seed torch's CPU generator inside the context, and restore its state afterwards.
+
+    Random numbers drawn outside (by dropout, for example) do not change.
 
     Args:
-        seed: The seed, not negative, less than 2^63.
+        seed: The seed, at least 0 and less than 2^63.
     """
-    # Of the CPU, where data are made: `torch.manual_seed` would seed accelerators, too.
+    # Data are created on the CPU. `torch.manual_seed` would also seed the accelerators.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
@@ -32,19 +34,19 @@ def seeded(seed: int) -> Iterator[None]:
 class Augmentation:
     r"""Random transforms of an image and its partner.
 
-    Transforms are given as `{name: arguments}`: torchvision's (v2) or torchaudio's.
+    Each argument is a list of `{name: arguments}`, where the name is a transform of torchvision (v2) or torchaudio.
 
     Args:
-        joint: For an image and a partner that is a picture of the same scene (depth, thermal): both are cropped and
-            turned alike, colours change in the image alone. The paper aligns depth so: 26.7 % instead of 16.0 % on SUN
-            RGB-D (appendix).
-        image: For the image, after that.
-        partner: For the partner, after that, if it is a picture.
-        features: For the partner as the model reads it, after the processor: masks of a spectrogram
-            (`FrequencyMasking`), holes in a depth map (`RandomErasing`). The collator applies them.
+        joint: Transforms of an image and a partner that shows the same scene (depth, thermal). Geometric transforms
+            are the same for both, color transforms change only the image. Aligned crops of image and depth raise the
+            accuracy of the paper on SUN RGB-D from 16.0 % to 26.7 % (appendix).
+        image: Transforms of the image, after `joint`.
+        partner: Transforms of a partner that is an image, after `joint`.
+        features: Transforms of the partner's model input, after the processor, such as masks of a spectrogram
+            (`FrequencyMasking`) or erased regions of a depth map (`RandomErasing`). The collator applies them.
 
     Raises:
-        ValueError: For an unknown transform, or arguments that it does not take.
+        ValueError: If a transform is unknown or does not accept the arguments.
 
     Example:
         >>> from imagebind_hf.training import Augmentation
@@ -69,25 +71,26 @@ class Augmentation:
         return f"Augmentation({parts})"
 
     def __call__(self, image: Any, partner: Any) -> tuple[Any, Any]:
-        """Transform a pair, all but the partner's features."""
+        """Transform a pair, except for the partner's features."""
         if self.joint is not None:
-            image, partner = _planes(image), _planes(partner)
+            image, partner = _to_tensor(image), _to_tensor(partner)
             if image.shape[-2:] != partner.shape[-2:]:
                 partner = v2.functional.resize_mask(partner, list(image.shape[-2:]))
-            # Of a mask torchvision takes the nearest value, where there is no depth between two depths.
+            # torchvision interpolates masks by nearest value: there is no valid depth between two objects.
             image, partner = self.joint(tv_tensors.Image(image), tv_tensors.Mask(partner))
             image, partner = image.as_subclass(torch.Tensor), partner.as_subclass(torch.Tensor)
         if self.image is not None:
             image = self.image(image)
         if self.partner is not None:
-            partner = self.partner(partner if isinstance(partner, torch.Tensor) else _planes(partner))
+            partner = self.partner(partner if isinstance(partner, torch.Tensor) else _to_tensor(partner))
         return image, partner
 
     def split(self) -> "tuple[Augmentation | None, Augmentation | None]":
-        """Return what must be known with the images, and what concerns partners alone.
+        """Split into the transforms that an embedding cache applies, and those that training still applies.
 
-        A partner that is cropped with its image goes through the processor then; of its transforms, only those that
-        come after the processor are left to the second part.
+        The first part holds all transforms of images. It also holds `partner` if `joint` is set, because such
+        partners are cached with their image, after the processor. The second part holds the remaining transforms of
+        partners. A part without transforms is `None`.
         """
         of_images, of_partners = Augmentation(), Augmentation()
         of_images.joint, of_images.image = self.joint, self.image
@@ -97,12 +100,12 @@ class Augmentation:
         return (of_images if self.joint or self.image else None), (of_partners if has_partners else None)
 
 
-def _planes(picture: Any) -> torch.Tensor:
-    """Make a tensor `(C, H, W)` of a picture; of unsigned 16 bits, which torch computes little with, 32."""
-    if isinstance(picture, Image.Image):
-        is_plain = picture.mode in ("RGB", "L", "F") or picture.mode.startswith("I")
-        picture = np.asarray(picture if is_plain else picture.convert("RGB"))
-    planes = channels_first(picture, (1, 3, 4))
-    if isinstance(planes, np.ndarray):
-        return torch.from_numpy(planes.astype(np.int32) if planes.dtype == np.uint16 else planes.copy())
-    return planes
+def _to_tensor(image: Any) -> torch.Tensor:
+    """Convert an image to a tensor `(C, H, W)`, and uint16 to int32, because torch has few operations for uint16."""
+    if isinstance(image, Image.Image):
+        keeps_mode = image.mode in ("RGB", "L", "F") or image.mode.startswith("I")
+        image = np.asarray(image if keeps_mode else image.convert("RGB"))
+    values = channels_first(image, (1, 3, 4))
+    if isinstance(values, np.ndarray):
+        return torch.from_numpy(values.astype(np.int32) if values.dtype == np.uint16 else values.copy())
+    return values

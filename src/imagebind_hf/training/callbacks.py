@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What [`ImageBindTrainer`] does beside training: it tells the sampler the epoch, and ends a run that went wrong."""
+"""Callbacks of [`ImageBindTrainer`]: set the epoch of the sampler, and stop a run whose loss is not finite."""
 
 import math
 from typing import Any
@@ -14,13 +14,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from .sampler import PairBatchSampler
 
 _ADVICE = (
-    "Look for inputs that are not finite, lower learning_rate, lengthen the warm-up, or use bf16 instead of fp16. "
-    "Checkpoints of earlier steps are as they were."
+    "Check that the inputs are finite, lower `learning_rate`, use a longer warm-up, or use bf16 instead of fp16. "
+    "Earlier checkpoints are not affected."
 )
 
 
 class SetEpoch(TrainerCallback):
-    """Tells the sampler the epoch. Accelerate's own way ends at the sampler it wraps around ours."""
+    """Set the epoch of the sampler. Accelerate sets it only on the sampler that it wraps around ours."""
 
     def __init__(self, sampler: PairBatchSampler):
         self.sampler = sampler
@@ -32,7 +32,7 @@ class SetEpoch(TrainerCallback):
 
 
 class StopOnNaN(TrainerCallback):
-    """Ends a run whose loss is no number any more, when that is logged; before a save, `check_finite` looks."""
+    """Stop the run when a logged loss is not finite. Before a checkpoint is saved, `check_finite` checks the loss."""
 
     def on_log(
         self,
@@ -43,19 +43,21 @@ class StopOnNaN(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         logs = logs or {}
-        # At the end of a run the loss has another name.
+        # The last entry of a run is called `train_loss`.
         loss = logs.get("loss", logs.get("train_loss"))
         if loss is not None and not math.isfinite(float(loss)):
             raise FloatingPointError(
-                f"The loss is {loss} at step {state.global_step}, the gradient norm {logs.get('grad_norm')}, "
-                f"the learning rate {logs.get('learning_rate')}. {_ADVICE}"
+                f"The loss is {loss} at step {state.global_step}, with gradient norm {logs.get('grad_norm')} and "
+                f"learning rate {logs.get('learning_rate')}. {_ADVICE}"
             )
 
 
 def check_finite(loss: torch.Tensor, model: nn.Module, accelerator: Accelerator, step: int) -> None:
-    """Raise a FloatingPointError in all processes if the loss, or a weight that trains, is not finite in one."""
+    """Raise a FloatingPointError in all processes if the loss or a trained weight of any process is not finite."""
     tensors = [loss, *(parameter.detach() for parameter in model.parameters() if parameter.requires_grad)]
     parts = [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
     is_finite = torch.stack([part.isfinite().all().to(loss.device) for part in parts]).all()
     if not accelerator.gather(is_finite.int()[None]).all():
-        raise FloatingPointError(f"Loss or weights are not finite at step {step}: nothing is saved. {_ADVICE}")
+        raise FloatingPointError(
+            f"The loss or the weights are not finite at step {step}. The checkpoint is not saved. {_ADVICE}"
+        )

@@ -1,49 +1,65 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a model card says about training: facts of the runs that made a checkpoint, kept in `training.json`."""
+"""Facts about training that a model card reports. They are saved in `training.json`, next to the weights."""
 
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
+from transformers import TrainerState
 
 import imagebind_hf
 
+from .arguments import ImageBindTrainingArguments
+from .pairs import Pairs
 from .recipe import Recipe
 
-if TYPE_CHECKING:
-    from .trainer import ImageBindTrainer
-
-# Beside the weights.
 FACTS_FILE = "training.json"
-# By column; all others hold images.
-_ANCHORS = {"text": "text", "video": "video", "pixel_values_videos": "video"}
 
 
-def stage_facts(trainer: "ImageBindTrainer", name: str = "training") -> dict[str, Any]:
-    """Return the facts of one run of a trainer: towers, pairs, steps, batch size, learning rate, seconds."""
-    args = trainer.args
-    seconds = sum(entry.get("train_runtime", 0.0) for entry in trainer.state.log_history)
+def stage_facts(
+    args: ImageBindTrainingArguments,
+    state: TrainerState,
+    pairs: Mapping[str, Pairs],
+    trained: Iterable[str],
+    batch_size: int,
+    name: str = "training",
+) -> dict[str, Any]:
+    """Return the facts of one training stage.
+
+    Args:
+        args: The arguments of the trainer.
+        state: The state of the trainer at the end of the stage.
+        pairs: The kinds of pairs, by name.
+        trained: The trained towers.
+        batch_size: Pairs per process and forward pass.
+        name: Name of the stage.
+
+    Returns:
+        `name`, `trained_modalities`, `lora`, `pairs`, `steps`, `batch_size` (pairs per optimizer step, over all
+        processes), `learning_rate` and `seconds`.
+    """
+    seconds = sum(entry.get("train_runtime", 0.0) for entry in state.log_history)
     return {
         "name": name,
-        "trained_modalities": list(trainer.trained),
+        "trained_modalities": list(trained),
         "lora": args.lora is not None,
         "pairs": {
             name: {
-                "modality": pairs.modality,
-                "anchor": _ANCHORS.get(pairs.image_column, "image"),
-                "rows": None if pairs.is_stream else pairs.num_pairs,
+                "modality": kind.modality,
+                "anchor": kind.anchor,
+                "rows": None if kind.is_stream else kind.num_pairs,
             }
-            for name, pairs in trainer.pairs.items()
+            for name, kind in pairs.items()
         },
-        "steps": trainer.state.global_step,
-        "batch_size": trainer._train_batch_size * args.world_size * args.gradient_accumulation_steps,
+        "steps": state.global_step,
+        "batch_size": batch_size * args.world_size * args.gradient_accumulation_steps,
         "learning_rate": args.learning_rate,
         "seconds": round(seconds, 1),
     }
@@ -55,12 +71,12 @@ def run_facts(
     """Return the facts of a whole run.
 
     Args:
-        stages: Facts of its stages.
-        recipe: The recipe, if there is one.
-        base_model: Folder or Hub id of the checkpoint that it started from; of a folder, the name alone is kept.
+        stages: The facts of each stage, see [`stage_facts`].
+        recipe: The recipe, if the run has one.
+        base_model: Folder or Hub id of the checkpoint that the run started from. Only the name of a folder is kept.
 
     Returns:
-        `base_model`, `stages`, `hardware`, `versions`, `datasets` (Hub ids), `recipe`.
+        `base_model`, `stages`, `hardware`, `versions`, `datasets` (Hub ids) and `recipe`.
     """
     settings = None if recipe is None else dataclasses.asdict(recipe)
     if settings is not None and settings["checkpoint"] is not None:
@@ -81,14 +97,14 @@ def run_facts(
 
 
 def save_facts(folder: str | Path, facts: Mapping[str, Any]) -> Path:
-    """Write facts to `training.json`."""
+    """Write facts to `training.json` in a folder, and return the path of the file."""
     path = Path(folder) / FACTS_FILE
     path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return path
 
 
 def hardware() -> str:
-    """Say what trained: the accelerators of all processes, or the CPU's cores."""
+    """Describe the hardware of the run: the accelerators of all processes, or the cores of the CPU."""
     if torch.accelerator.is_available():
         number = int(os.environ.get("WORLD_SIZE", "1"))
         device = torch.accelerator.current_accelerator()
@@ -98,12 +114,12 @@ def hardware() -> str:
 
 
 def public_name(checkpoint: str | Path) -> str:
-    """Return a Hub id as it is, and of a folder its name: paths of this machine say nothing to others."""
+    """Return a Hub id unchanged, and only the name of a local folder: its path means nothing on other machines."""
     return Path(checkpoint).name if Path(checkpoint).exists() else str(checkpoint)
 
 
 def _hub_datasets(settings: Any) -> set[str]:
-    """Find the Hub ids among the sources of a recipe."""
+    """Find the Hub ids of datasets among the sources of a recipe."""
     if isinstance(settings, list):
         return set().union(*map(_hub_datasets, settings))
     if not isinstance(settings, Mapping):

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Large contrastive batches in little memory: GradCache (Gao et al. 2021, arXiv 2101.06983).
 
-A contrastive loss needs the embeddings of the whole batch, but not all activations at once. Parts of the batch are
-embedded without a graph; the loss gives a gradient for every embedding; then each part is embedded again, with a graph
-and the same random numbers, and its gradients go back from there.
+A contrastive loss needs the embeddings of the whole batch, but not all activations at the same time.
+
+1. Each mini-batch is embedded without a graph.
+2. The loss of all embeddings gives a gradient for every embedding.
+3. Each mini-batch is embedded again, with a graph and the same random numbers, and the gradients of its embeddings are
+   propagated backward.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -15,25 +18,25 @@ from torch import nn
 from torch.utils.checkpoint import get_device_states, set_device_states
 from transformers.utils import ModelOutput
 
-# Loss of embeddings by modality and of the partners' scales.
+# A function of the embeddings and of the logit scales, both by modality.
 Loss = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], torch.Tensor]
 
 
 class _RandomState:
-    """The state of all random numbers that a forward pass may draw, to draw them again."""
+    """State of the random number generators of the CPU and of the devices of the inputs."""
 
     def __init__(self, inputs: Mapping[str, torch.Tensor]):
         self.cpu = torch.get_rng_state()
         self.devices, self.states = get_device_states(*inputs.values())
 
     def restore(self) -> None:
-        """Set the state that was found."""
+        """Restore the state, so that a forward pass draws the same random numbers again."""
         torch.set_rng_state(self.cpu)
         set_device_states(self.devices, self.states)
 
 
 def embeddings(outputs: ModelOutput) -> dict[str, torch.Tensor]:
-    """Return the embeddings in a model's outputs by modality."""
+    """Return the embeddings of a model output, by modality."""
     return {name.removesuffix("_embeds"): value for name, value in outputs.items() if name.endswith("_embeds")}
 
 
@@ -44,17 +47,17 @@ def cached_loss(
     loss: Loss,
     frozen_inputs: Collection[str] = (),
 ) -> torch.Tensor:
-    """Compute the loss of a batch; its `backward()` gives the gradients of the batch, part by part.
+    """Compute the loss of a batch. Its `backward()` computes the gradients one mini-batch at a time.
 
     Args:
-        model: An `ImageBindModel`, wrapped or not.
-        inputs: The batch.
-        mini_batch_size: So many rows go through the model together.
-        loss: The loss.
-        frozen_inputs: Inputs of frozen towers, which the second pass leaves out.
+        model: An [`ImageBindModel`], which may be wrapped.
+        inputs: Model inputs of the batch.
+        mini_batch_size: Number of rows in one forward pass.
+        loss: The loss function.
+        frozen_inputs: Names of the inputs of frozen towers, which the second forward pass skips.
 
     Returns:
-        The loss, a scalar. Only its `backward()` may be used, once.
+        The loss, a scalar. `backward()` can be called once; the loss has no other graph.
     """
     size = len(next(iter(inputs.values())))
     if size <= mini_batch_size:
@@ -78,27 +81,29 @@ def cached_loss(
         leaves = [value.requires_grad_() for value in (*embeds.values(), *scales.values())]
         value = loss(embeds, scales)
         gradients = torch.autograd.grad(value, leaves, allow_unused=True)
-    of_embeds = {name: gradient.split(mini_batch_size) for name, gradient in zip(embeds, gradients, strict=False)}
-    of_scales = dict(zip(scales, gradients[len(embeds) :], strict=True))
+    embed_gradients = {
+        name: gradient.split(mini_batch_size) for name, gradient in zip(embeds, gradients, strict=False)
+    }
+    scale_gradients = dict(zip(scales, gradients[len(embeds) :], strict=True))
 
     def replay(factor: torch.Tensor) -> None:
         after = _RandomState(inputs)
         for number, part in enumerate(parts):
-            # Processes exchange gradients once, with the last part.
+            # DDP synchronizes gradients only once, with the last mini-batch.
             is_last = number == len(parts) - 1
             states[number].restore()
             with nullcontext() if is_last or not hasattr(model, "no_sync") else model.no_sync(), torch.enable_grad():
                 kept = {name: tensor for name, tensor in part.items() if name not in frozen_inputs}
                 output = model(**kept, return_logit_scales=True)
                 terms = [
-                    (embed.float() * of_embeds[name][number]).sum()
+                    (embed.float() * embed_gradients[name][number]).sum()
                     for name, embed in embeddings(output).items()
                     if embed.requires_grad
                 ]
                 terms += [
-                    (scale * of_scales[name]).sum() / len(parts)
+                    (scale * scale_gradients[name]).sum() / len(parts)
                     for name, scale in output.logit_scales.items()
-                    if scale.requires_grad and of_scales.get(name) is not None
+                    if scale.requires_grad and scale_gradients.get(name) is not None
                 ]
                 (torch.stack(terms).sum() * factor).backward()
         after.restore()

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Losses between images and one other modality."""
+"""Contrastive losses between images and one other modality."""
 
 import torch
 import torch.distributed as dist
@@ -11,13 +11,15 @@ from ..models.imagebind.modeling_imagebind import check_pairs, contrastive_loss
 
 
 def gather_with_gradient(embeds: torch.Tensor) -> torch.Tensor:
-    """Gather embeddings over all processes, with gradients flowing back to where each came from.
+    """Gather the embeddings of all processes. Gradients flow back to the process of each embedding.
 
     Args:
-        embeds (`torch.Tensor` of shape `(B, E)`): This process's embeddings; B is the same everywhere.
+        embeds (`torch.Tensor` of shape `(batch_size, projection_dim)`): The embeddings of this process. The batch size
+            must be the same in all processes.
 
     Returns:
-        `torch.Tensor` of shape `(world_size * B, E)`, in the order of ranks; `embeds` itself in a single process.
+        `torch.Tensor` of shape `(world_size * batch_size, projection_dim)`, in the order of ranks. In a single
+        process, `embeds` itself.
     """
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return embeds
@@ -25,7 +27,7 @@ def gather_with_gradient(embeds: torch.Tensor) -> torch.Tensor:
 
 
 def gather_labels(labels: torch.Tensor) -> torch.Tensor:
-    """Gather labels, of shape `(B,)`, over all processes, in the order of ranks."""
+    """Gather the labels `(batch_size,)` of all processes, in the order of ranks."""
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return labels
     parts = [torch.empty_like(labels) for _ in range(dist.get_world_size())]
@@ -34,11 +36,12 @@ def gather_labels(labels: torch.Tensor) -> torch.Tensor:
 
 
 class PairLoss(nn.Module):
-    """A loss of images and their partners, over the items of all processes; `compare` says which.
+    """Base class of losses between images and their partners. Subclasses implement `compare`.
 
     Args:
-        gather_negatives (`bool`): Compare with the items of all processes, not only this one's. Every process then
-            computes the loss of the whole batch, and the average of their gradients is that of one process with it.
+        gather_negatives (`bool`, *optional*, defaults to `True`): Compare with the items of all processes. Every
+            process then computes the loss of the whole batch. The average of the gradients over processes equals the
+            gradient of a single process with the whole batch.
     """
 
     def __init__(self, gather_negatives: bool = True):
@@ -55,14 +58,15 @@ class PairLoss(nn.Module):
         """Compute the loss.
 
         Args:
-            image_embeds (`torch.Tensor` of shape `(B, E)`): Unit embeddings of the images.
-            embeds (`torch.Tensor` of shape `(B, E)`): Unit embeddings of their partners, row by row.
-            logit_scale (`torch.Tensor` or `float`): 1/temperature of the partners' modality.
-            labels (`torch.Tensor` of shape `(B,)`, *optional*): An image goes with all partners of its label, not only
-                with the one in its row.
+            image_embeds (`torch.Tensor` of shape `(batch_size, projection_dim)`): Normalized image embeddings.
+            embeds (`torch.Tensor` of shape `(batch_size, projection_dim)`): Normalized embeddings of the partners. Row
+                i belongs to image i.
+            logit_scale (`torch.Tensor` or `float`): Inverse temperature of the partners' modality.
+            labels (`torch.Tensor` of shape `(batch_size,)`, *optional*): Labels of the pairs. An image matches all
+                partners with its label. By default, it only matches the partner in its row.
 
         Raises:
-            ValueError: If there are fewer than two pairs, or not as many labels.
+            ValueError: If there are fewer than two pairs, or if the number of labels differs.
         """
         if self.gather_negatives:
             image_embeds, embeds = gather_with_gradient(image_embeds), gather_with_gradient(embeds)
@@ -71,20 +75,22 @@ class PairLoss(nn.Module):
         matches = None
         if labels is not None:
             if labels.shape != embeds.shape[:1]:
-                raise ValueError(f"Got labels of shape {tuple(labels.shape)} for {len(embeds)} pairs.")
+                raise ValueError(
+                    f"Expected `labels` of shape ({len(embeds)},), one for each pair, but got {tuple(labels.shape)}."
+                )
             matches = labels[:, None] == labels
-        # In float32 whatever the autocast: exponentials of large logits.
+        # Always float32: exponentials of large logits overflow in half precision.
         return self.compare(image_embeds.float(), embeds.float(), logit_scale, matches)
 
 
 class InfoNCELoss(PairLoss):
-    """Symmetric InfoNCE (paper, section 3.2, equation 1): L_{I,M} + L_{M,I}.
+    """Symmetric InfoNCE: L_{I,M} + L_{M,I} (paper, section 3.2, equation 1).
 
-    With labels, the target is spread evenly over all that match (UniCL, Yang et al. 2022, arXiv 2204.03610).
+    With labels, the target is distributed evenly over all matching items (UniCL, Yang et al. 2022, arXiv 2204.03610).
 
     Args:
-        gather_negatives (`bool`): See [`PairLoss`].
-        label_smoothing (`float`): Share of the target that is spread over all items.
+        gather_negatives (`bool`, *optional*, defaults to `True`): See [`PairLoss`].
+        label_smoothing (`float`, *optional*, defaults to 0.0): Share of the target that is distributed over all items.
     """
 
     def __init__(self, gather_negatives: bool = True, label_smoothing: float = 0.0):
@@ -98,12 +104,12 @@ class InfoNCELoss(PairLoss):
         logit_scale: torch.Tensor | float,
         matches: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Compute the loss of all pairs; `matches`, of shape `(B, B)`, says which go together, if not row by row."""
+        """Compute the loss. `matches` `(batch_size, batch_size)` marks matching items, by default those of a row."""
         if matches is None:
             return contrastive_loss(image_embeds, embeds, logit_scale, self.label_smoothing)
         logits = logit_scale * image_embeds @ embeds.t()
         target = matches / matches.sum(dim=1, keepdim=True)
-        # Of labels, matches are symmetric: the target is the same both ways.
+        # Matches are symmetric, so the target is the same in both directions.
         return sum(
             nn.functional.cross_entropy(rows, target.to(rows.dtype), label_smoothing=self.label_smoothing)
             for rows in (logits, logits.t())
@@ -111,11 +117,12 @@ class InfoNCELoss(PairLoss):
 
 
 class SigLIPLoss(PairLoss):
-    """Pairwise sigmoid loss (Zhai et al. 2023, arXiv 2303.15343, algorithm 1): every pair is a yes or a no of its own.
+    """Pairwise sigmoid loss: binary classification of every pair (Zhai et al. 2023, arXiv 2303.15343, algorithm 1).
 
     Args:
-        gather_negatives (`bool`): See [`PairLoss`].
-        bias (`float`): Added to all logits: most pairs do not match. -10 is where the authors start; here it is fixed.
+        gather_negatives (`bool`, *optional*, defaults to `True`): See [`PairLoss`].
+        bias (`float`, *optional*, defaults to -10.0): Added to all logits, because most pairs do not match. -10 is the
+            initial value of the paper, where the bias is learned. Here it is constant.
     """
 
     def __init__(self, gather_negatives: bool = True, bias: float = -10.0):
@@ -129,7 +136,7 @@ class SigLIPLoss(PairLoss):
         logit_scale: torch.Tensor | float,
         matches: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Compute the loss of all pairs; `matches`, of shape `(B, B)`, says which go together, if not row by row."""
+        """Compute the loss. `matches` `(batch_size, batch_size)` marks matching items, by default those of a row."""
         logits = logit_scale * image_embeds @ embeds.t() + self.bias
         signs = 2 * (torch.eye(len(logits), device=logits.device) if matches is None else matches.float()) - 1
         return -nn.functional.logsigmoid(signs * logits).sum() / len(logits)

@@ -1,10 +1,9 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which parameters train, and how fast: adapters, the last layers, weight decay, layer-wise learning rates."""
+"""Which parameters are trained, their weight decay, and their learning rates."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -13,43 +12,17 @@ from ..models.imagebind.modeling_imagebind import ImageBindModel
 from ..models.imagebind.sharding import modality_of
 
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
-# Every matrix of the transformer.
-LORA_MODULES = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
-
-
-def add_lora(model: ImageBindModel, modalities: Sequence[str], arguments: Mapping[str, Any]) -> nn.Module:
-    """Put low-rank adapters on towers; they alone train.
-
-    Args:
-        model: The model.
-        modalities: Towers that get adapters.
-        arguments: Arguments of [`~peft.LoraConfig`]. `target_modules` names modules of the transformer, all of its
-            matrices by default.
-
-    Returns:
-        The model as a [`~peft.PeftModel`].
-
-    Raises:
-        ValueError: If peft does not know an argument, or no tower has such modules.
-        ImportError: If peft is not installed.
-    """
-    from peft import LoraConfig, get_peft_model
-
-    names = arguments.get("target_modules", LORA_MODULES)
-    names = [names] if isinstance(names, str) else list(names)
-    targets = rf"({'|'.join(modalities)})_model\.encoder\..*\.({'|'.join(names)})"
-    try:
-        return get_peft_model(model, LoraConfig(**{**arguments, "target_modules": targets}))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"lora: {error}") from error
 
 
 def depth_below_top(name: str, num_layers: Mapping[str, int]) -> int:
-    """Return how far below the output a parameter is: 0 after the last layer, 1 in it, …, layers + 1 in the stem.
+    """Return the distance of a parameter from the output, in layers.
 
     Args:
-        name: The parameter's name in an [`ImageBindModel`].
-        num_layers: Layers of every tower.
+        name: Name of the parameter in an [`ImageBindModel`].
+        num_layers: Number of layers of every tower.
+
+    Returns:
+        0 after the last layer, 1 in the last layer, and so on, up to the number of layers + 1 in the stem.
     """
     layers = num_layers[modality_of(name)]
     inner = name.partition("_model.")[2]
@@ -60,11 +33,11 @@ def depth_below_top(name: str, num_layers: Mapping[str, int]) -> int:
 
 
 def keep_last_layers(model: ImageBindModel, count: int) -> None:
-    """Freeze all of the towers that train but their last layers and what follows them.
+    """Freeze the lower layers of the trained towers.
 
     Args:
-        model: The model, whose other towers are frozen.
-        count: So many layers train; 0 for what follows them alone: norm, projection and scale.
+        model: The model. Towers that are not trained are frozen already.
+        count: Number of last layers that are still trained. With 0, only norm, projection and scale are.
     """
     num_layers = _num_layers(model)
     for name, parameter in model.named_parameters():
@@ -73,7 +46,7 @@ def keep_last_layers(model: ImageBindModel, count: int) -> None:
 
 
 def decay_names(model: nn.Module) -> list[str]:
-    """Return the parameters with weight decay: matrices, without embeddings and the attention's extra keys."""
+    """Return the names of the parameters with weight decay: all matrices except embeddings."""
     return [
         name
         for name, parameter in model.named_parameters()
@@ -82,16 +55,16 @@ def decay_names(model: nn.Module) -> list[str]:
 
 
 def decay_learning_rates(optimizer: torch.optim.Optimizer, model: nn.Module, layer_decay: float) -> None:
-    """Give every layer its own learning rate: that of the output times `layer_decay` for each layer below it.
+    """Multiply the learning rate of each parameter by `layer_decay` for every layer between it and the output.
 
     Args:
-        optimizer: The optimiser, before its first step and its schedule.
+        optimizer: The optimizer, before its first step and before the scheduler is created.
         model: The model.
         layer_decay: The factor.
     """
     num_layers = _num_layers(model)
     depths = {
-        # Adapters and wrappers put their own names before the model's.
+        # Adapters and wrappers add a prefix to the names.
         parameter: depth_below_top(re.sub(r"^(module\.|base_model\.model\.)+", "", name), num_layers)
         for name, parameter in model.named_parameters()
     }

@@ -1,10 +1,10 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How a trainer publishes: transformers' methods, with our card and our rules of what leaves the machine."""
+"""Publishing: the trainer methods that push to the Hub, with the model card and the file selection of this package."""
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from transformers.utils import PushInProgress, logging
 from ..hub.cards import write_card
 from ..hub.push import holds_weights, push_folder
 from .facts import run_facts, save_facts, stage_facts
+from .pairs import Pairs
 
 logger = logging.get_logger(__name__)
 
@@ -23,23 +24,33 @@ _STAGING = "_pushing"
 
 
 class PublishingTrainer(Trainer):
-    """A [`~transformers.Trainer`] that pushes checkpoints of ImageBind."""
+    """A [`~transformers.Trainer`] that pushes ImageBind checkpoints.
+
+    Subclasses set `pairs`, the kinds of pairs by name, and `trained`, the names of the trained towers.
+    """
+
+    pairs: Mapping[str, Pairs]
+    trained: Sequence[str]
+
+    def stage_facts(self, name: str = "training") -> dict[str, Any]:
+        """Return the facts of the run so far; see [`~imagebind_hf.training.facts.stage_facts`]."""
+        return stage_facts(self.args, self.state, self.pairs, self.trained, self._train_batch_size, name)
 
     def init_hf_repo(self, token: str | None = None, private: bool | None = None) -> None:
-        """Make the repository, before training.
+        """Create the repository, before training.
 
         Raises:
-            ValueError: If it holds weights already, and the arguments do not say `hub_overwrite`.
+            ValueError: If the repository already has weights and `hub_overwrite` is not set.
         """
         super().init_hf_repo(token, private)
-        # Runs what it is given one after the other.
+        # Its background jobs run one after the other.
         self._pushes = HfApi()
         if self.is_world_process_zero() and not self.args.hub_overwrite:
             api = HfApi(token=token or self.args.hub_token)
             if holds_weights(api, self.hub_model_id, self.args.hub_revision):
                 raise ValueError(
-                    f"{self.hub_model_id} holds weights already. Set hub_overwrite=True to replace them (also when a "
-                    "run that pushed goes on), or another hub_model_id or hub_revision."
+                    f"{self.hub_model_id} already has weights. Set `hub_overwrite=True` to replace them, "
+                    "also when resuming a run that pushed them, or use another `hub_model_id` or `hub_revision`."
                 )
 
     def push_to_hub(
@@ -51,19 +62,19 @@ class PublishingTrainer(Trainer):
         private: bool | None = None,
         **kwargs: Any,
     ) -> CommitInfo | None:
-        """Upload weights (or adapter), processor, card with training facts and the last evaluation, in one commit.
+        """Upload the weights or adapter, the processor, and a card with training facts and the last evaluation.
 
         Args:
-            commit_message: What the history shows.
-            blocking: Whether to wait for the upload; else a future is returned.
-            token, revision, private: As in [`~imagebind_hf.hub.push_folder`].
-            **kwargs: Passed on to [`create_model_card`].
+            commit_message: The commit message.
+            blocking: Whether to wait for the upload. Otherwise, a future is returned.
+            token, revision, private: See [`~imagebind_hf.hub.push_folder`].
+            **kwargs: Passed to [`create_model_card`].
 
         Returns:
-            The commit; nothing in other processes than the first.
+            The commit in the main process, `None` in all others.
 
         Raises:
-            ValueError: If the repository holds other weights, and the arguments do not say `hub_overwrite`.
+            ValueError: If the repository already has other weights and `hub_overwrite` is not set.
         """
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         token = token if token is not None else self.args.hub_token
@@ -82,12 +93,12 @@ class PublishingTrainer(Trainer):
     def create_model_card(
         self, model_name: str | None = None, tags: str | Sequence[str] | None = None, **kwargs: Any
     ) -> None:
-        """Write `README.md` and `training.json` to the output folder, from what the trainer knows.
+        """Write `README.md` and `training.json` to the output folder.
 
         Args:
-            model_name: Name of the repository; by default that of `hub_model_id` or of the output folder.
-            tags: Further tags.
-            **kwargs: transformers' other arguments; the facts stand for themselves.
+            model_name: Title of the card. Defaults to `hub_model_id`, or to the name of the output folder.
+            tags: Additional tags.
+            **kwargs: Other arguments of transformers. They are ignored, because the card is written from the run.
         """
         if self.is_world_process_zero():
             self._write_card(Path(self.args.output_dir), model_name, [tags] if isinstance(tags, str) else tags)
@@ -96,7 +107,7 @@ class PublishingTrainer(Trainer):
         config = self.accelerator.unwrap_model(self.model).config
         is_adapter = self.args.lora is not None
         base = config.name_or_path or None
-        facts = run_facts([stage_facts(self)], base_model=base)
+        facts = run_facts([self.stage_facts()], base_model=base)
         save_facts(folder, facts)
         title = name or self.hub_model_id or Path(self.args.output_dir).name
         metrics = _last_evaluation(self.state.log_history)
@@ -117,12 +128,12 @@ class PublishingTrainer(Trainer):
             "commit_message": message or "Upload ImageBind",
             "token": token,
             "revision": revision if revision is not None else self.args.hub_revision,
-            # What was there before this run was looked at when it began.
+            # `init_hf_repo` has checked the content that existed before this run.
             "overwrite": True,
         }
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        """Push a checkpoint while training goes on; of its files those that load a model, and no pickles."""
+        """Push a checkpoint during training: the files that load a model, without pickles."""
         strategy = self.args.hub_strategy
         if not self.is_world_process_zero() or strategy == HubStrategy.END:
             return
@@ -131,11 +142,11 @@ class PublishingTrainer(Trainer):
             return
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         message = f"Training in progress, step {self.state.global_step}"
-        # Linked aside: the checkpoint moves, and may be rotated away, before it is uploaded.
+        # The checkpoint folder is renamed, and may be deleted by rotation, before the upload ends.
         staging = Path(self.args.output_dir) / _STAGING / str(self.state.global_step)
         _link_files(Path(checkpoint_folder), staging)
         self._write_card(staging, self.hub_model_id)
-        # These are asked for by name: all that a run needs to go on, its optimiser's state with it.
+        # These two strategies also upload everything that a run needs to resume, such as the optimizer state.
         whole = {
             HubStrategy.CHECKPOINT: "last-checkpoint",
             HubStrategy.ALL_CHECKPOINTS: Path(checkpoint_folder).name,
@@ -149,7 +160,7 @@ class PublishingTrainer(Trainer):
 
 
 def _push_and_remove(staging: Path, repo_id: str, whole: str | None, arguments: dict[str, Any]) -> None:
-    """Push a staged checkpoint, and all of its files once more to the folder `whole`, if that is given."""
+    """Push a staged checkpoint. If `whole` is given, also upload all of its files to that folder."""
     try:
         push_folder(staging, repo_id, **arguments)
         if whole is not None:
@@ -161,37 +172,37 @@ def _push_and_remove(staging: Path, repo_id: str, whole: str | None, arguments: 
                 revision=arguments["revision"],
             )
     except Exception as error:
-        # Training goes on; the next push brings what this one did not.
-        logger.warning(f"{arguments['commit_message']}: this push to {repo_id} failed: {error}")
+        # Training continues. The next push uploads all files that this one did not.
+        logger.warning(f"Failed to push '{arguments['commit_message']}' to {repo_id}: {error}")
         raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
 def _link_files(folder: Path, target: Path) -> None:
-    """Make the files of a folder appear in another; weights without copying, where the disk allows."""
+    """Copy the files of a folder. Weights are hard links if the file system supports them."""
     shutil.rmtree(target, ignore_errors=True)
     for path in folder.rglob("*"):
-        place = target / path.relative_to(folder)
+        copy = target / path.relative_to(folder)
         if path.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
+            copy.mkdir(parents=True, exist_ok=True)
             continue
-        place.parent.mkdir(parents=True, exist_ok=True)
-        # Other files may be written anew in their place, through a link.
-        if path.suffix != ".safetensors" or not _link(path, place):
-            shutil.copyfile(path, place)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        # Other files may be overwritten in copy, which would also change the link.
+        if path.suffix != ".safetensors" or not _link(path, copy):
+            shutil.copyfile(path, copy)
 
 
-def _link(path: Path, place: Path) -> bool:
+def _link(path: Path, copy: Path) -> bool:
     try:
-        os.link(path, place)
+        os.link(path, copy)
     except OSError:
         return False
     return True
 
 
 def _last_evaluation(log_history: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the newest accuracies and recalls of a run's log."""
+    """Return the latest accuracies and recalls in the log of a run."""
     for entry in reversed(log_history):
         metrics = {
             name.removeprefix("eval_"): float(value)

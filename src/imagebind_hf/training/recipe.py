@@ -1,10 +1,10 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes: a training run as data (YAML).
+"""Recipes: the description of a training run, as YAML.
 
-A recipe says which model to make or start from, and one or more stages: which pairs, which towers train, with which
-arguments. It may end with what to measure: zero-shot classification, retrieval between modalities, few-shot probes.
-`run.py` carries it out.
+A recipe names the model to create or to start from, and one or more stages, each with its pairs, trained towers and
+training arguments. It can also name the final evaluation: zero-shot classification, retrieval between modalities, and
+few-shot linear probes. `run.py` runs recipes.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from ..utils.schema import load_settings, read_yaml
 
 @dataclass
 class AugmentationConfig:
-    """Transforms; see [`~imagebind_hf.training.Augmentation`]."""
+    """Transforms of images and partners; see [`~imagebind_hf.training.Augmentation`]."""
 
     joint: list[dict[str, Any]] = field(default_factory=list)
     image: list[dict[str, Any]] = field(default_factory=list)
@@ -29,22 +29,23 @@ class AugmentationConfig:
 
 @dataclass
 class PairsConfig:
-    """A kind of pairs; its name is the modality unless `modality` says otherwise.
+    """One kind of pairs.
 
     Args:
         images: Source of the images (or videos).
-        partners: Source of the partners; without it they are in the rows of the images.
-        templates: Sentences with `{}`, filled with the class names of the other side: the texts of the pairs.
-        by_label: Pair any image with any partner of its label.
-        label_targets: An image's targets are all partners of its label in the batch; see
+        partners: Source of the partners. By default, they are a column of the images' rows.
+        templates: Prompt templates with `{}` for the class names of the other side. The prompts are the texts of the
+            pairs.
+        by_label: Pair an image with any partner of the same label.
+        label_targets: All partners with the label of an image in the batch are its targets; see
             [`~imagebind_hf.training.Pairs`].
-        replication: An epoch goes so many times through the pairs.
-        preprocess: Run the processor once before training instead of in every epoch; not on images that are augmented,
-            nor on partners that are augmented before the processor, nor on streams.
+        replication: Number of times that an epoch draws every pair.
+        preprocess: Run the processor once before training, instead of in every epoch. Streams, augmented images, and
+            partners that are augmented before the processor are never preprocessed.
         augmentation: Arguments of [`~imagebind_hf.training.Augmentation`].
-        modality: The partners' modality.
-        anchor: What stands on the side of the images: `image`, `video`, or, for what has none, `text` (the paper's
-            text-paired baseline); its texts are those of `templates`, or a column of the rows.
+        modality: Modality of the partners. Defaults to the name of the pairs.
+        anchor: Modality of the images' side: `image`, `video`, or, if there are no images, `text` (the text-paired
+            baseline of the paper). The texts come from `templates` or from a column.
     """
 
     images: SourceConfig | None = None
@@ -61,14 +62,14 @@ class PairsConfig:
 
 @dataclass
 class StageConfig:
-    """A stage of training.
+    """One training stage.
 
     Args:
         pairs: The kinds of pairs, by name.
-        trained_modalities: Towers that train; see [`ImageBindTrainingArguments`].
+        trained_modalities: The towers to train; see [`ImageBindTrainingArguments`].
         arguments: Arguments of [`ImageBindTrainingArguments`].
-        merge_lora: Whether adapters become part of the weights when the stage ends; else the run ends with adapters.
-        name: A name for the log.
+        merge_lora: Merge adapters into the weights at the end of the stage. Otherwise, the result is an adapter.
+        name: Name of the stage in logs and in the model card.
     """
 
     pairs: dict[str, PairsConfig]
@@ -80,23 +81,23 @@ class StageConfig:
 
 @dataclass
 class Recipe:
-    """A run.
+    """A training run.
 
     Args:
         stages: The stages, in order.
-        model: Arguments of [`ImageBindConfig`] of a new model.
-        checkpoint: A checkpoint to start from, instead of `model`.
-        new_towers: Towers of the checkpoint that begin anew, or that it lacks.
-        processor: Arguments by part of the processor (`image_processor`, `feature_extractor`, …), over what fits the
-            model.
-        validation: Test sets that are looked at during training, by name.
-        evaluation: Test sets for the end, by name.
-        few_shot: Linear probes for the end, by name.
-        reference: Figures to compare the results with, by what they are of.
-        seed: Seed of everything.
-        resume_from_checkpoint: Go on where a run with the same output folder was: stages that are finished are not
-            trained again, and one that is not goes on from its last checkpoint. In the arguments of a stage, it may be
-            a checkpoint's folder instead.
+        model: Arguments of [`ImageBindConfig`], to create a new model.
+        checkpoint: Folder or Hub id of a checkpoint to start from, instead of `model`.
+        new_towers: Towers to train from scratch. Towers of this name in the checkpoint are not loaded.
+        processor: Settings of the parts of the processor (`image_processor`, `feature_extractor`, …), by part. They
+            replace the defaults.
+        validation: Validation sets to measure during training, by name.
+        evaluation: Test sets to measure after training, by name.
+        few_shot: Linear probes to measure after training, by name.
+        reference: Figures to show next to the results, by description.
+        seed: The random seed.
+        resume_from_checkpoint: Resume an earlier run with the same output folder. Finished stages are not trained
+            again. An unfinished stage resumes from its last checkpoint. In the arguments of a stage, it can also be a
+            checkpoint folder.
     """
 
     stages: list[StageConfig]
@@ -117,10 +118,10 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
 
     Args:
         path: A YAML file, or the name of a recipe of this package.
-        overrides: `a.b=value` each, values as YAML; list items by number.
+        overrides: Changes as `key.key=value`, with the value in YAML. The key of a list item is its index.
 
     Raises:
-        ValueError: If there is no such recipe, it is no valid YAML, or a key is unknown; near names are suggested.
+        ValueError: If there is no such recipe, if the file is not valid YAML, or if a key is unknown.
     """
     return load_settings(Recipe, path, resources.files(__package__) / "recipes", overrides, what="recipe")
 

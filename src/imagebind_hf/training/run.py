@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Carrying out a recipe: data, stages of training, what is saved, what is measured."""
+"""Run a recipe: load the data, train the stages, save the model, and evaluate it."""
 
 import dataclasses
 import json
@@ -16,16 +16,19 @@ from transformers.utils import logging
 
 from ..datasets.sources import Rows, load_source
 from ..evaluation.config import EvaluationConfig, load_templates
-from ..evaluation.measure import Measurement, format_results, model_index
+from ..evaluation.measure import Measurement
+from ..evaluation.report import format_results, model_index
 from ..hub.cards import write_card
 from ..models.imagebind.configuration_imagebind import ImageBindConfig
 from ..models.imagebind.modeling_imagebind import ImageBindModel
 from ..models.imagebind.processing_imagebind import ImageBindProcessor
+from ..utils.names import nearest_name
 from ..utils.schema import check_keys
 from .arguments import ImageBindTrainingArguments
 from .augmentation import Augmentation
-from .data import Pairs, preprocess
-from .facts import run_facts, save_facts, stage_facts
+from .data import preprocess
+from .facts import run_facts, save_facts
+from .pairs import Pairs
 from .recipe import AugmentationConfig, PairsConfig, Recipe
 from .stages import stage_folders
 from .trainer import ImageBindTrainer
@@ -33,31 +36,31 @@ from .validation import ValidationSet
 
 logger = logging.get_logger(__name__)
 
-# Within the output folder: adapters that were merged into the weights.
+# Folder of adapters that were merged into the weights, inside the output folder.
 ADAPTER_FOLDER = "adapter"
 
 
 def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Path = "outputs") -> dict[str, Any]:
-    """Train as a recipe says, save model and processor, and measure.
+    """Run a recipe: train its stages, save the model and the processor, and evaluate.
 
     Args:
         recipe: The recipe.
         data: Folder that `data_files` and `data_dir` are relative to.
-        output: Folder for the result: a checkpoint with processor and card, ready to load and to push, `training.json`
-            (facts) and `results.json`. LoRA adapters lie in its folder `adapter`, or, where they are not merged, in
-            it instead of the weights.
+        output: Output folder. It gets the checkpoint with processor and card, `training.json` (facts about the
+            training) and `results.json` (results of the evaluation). Merged LoRA adapters are also saved in its
+            folder `adapter`. Adapters that are not merged are saved instead of the weights.
 
     Returns:
-        The results; nothing in other processes than the first.
+        The results in the main process, an empty dictionary in all others.
 
     Raises:
-        ValueError: If the recipe names what is not there (files, columns, modalities, arguments, checkpoints), or
-            would begin anew where an earlier run has left checkpoints.
+        ValueError: If the recipe refers to unknown files, columns, modalities, arguments or checkpoints, or if the
+            output folder has checkpoints of an earlier run that would be ignored.
     """
     output = Path(output)
     set_seed(recipe.seed)
     model, processor = _make_model(recipe)
-    # All that can be wrong with files and names shows before the first step.
+    # Load all data before the first step, so that errors in the recipe appear at once.
     known = [entry.name for entry in dataclasses.fields(ImageBindTrainingArguments)]
     for stage in recipe.stages:
         check_keys(stage.arguments, known, f"{stage.name}: arguments")
@@ -71,7 +74,7 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
     facts = []
     for stage, stage_pairs, folder in zip(recipe.stages, pairs, folders, strict=True):
         defaults = {"seed": recipe.seed, "report_to": "none", "save_strategy": "no"}
-        # Pushes are named by the folder, unless told otherwise.
+        # By default, the Hub repository has the name of the output folder.
         defaults |= {"hub_model_id": output.absolute().name}
         args = ImageBindTrainingArguments(
             output_dir=str(folder.path),
@@ -79,18 +82,18 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
             **{**defaults, **stage.arguments},
         )
         if folder.is_finished:
-            logger.info(f"Stage {stage.name}: it is finished, and not trained again.")
+            logger.info(f"Stage {stage.name}: Already finished, loading its result.")
             model = folder.load_finished(model).to(args.device)
             facts.append(folder.load_facts())
             continue
-        # Before LoRA's matrices are drawn, which the base class would do too late: whatever was trained before.
+        # The base class seeds after LoRA matrices are initialized. They must not depend on earlier stages.
         set_seed(args.seed)
         trainer = ImageBindTrainer(
             model, args, stage_pairs, processing_class=processor, eval_dataset=validation or None
         )
-        logger.info(f"Stage {stage.name}: {trainer.model.num_parameters(only_trainable=True):,} parameters train.")
+        logger.info(f"Stage {stage.name}: {trainer.model.num_parameters(only_trainable=True):,} trained parameters.")
         trainer.train(resume_from_checkpoint=folder.begin(args.should_save))
-        facts.append(stage_facts(trainer, stage.name))
+        facts.append(trainer.stage_facts(stage.name))
         model = _finish(trainer, output, stage.merge_lora)
         if args.should_save:
             folder.save_finished(model, facts[-1])
@@ -118,9 +121,9 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
 
 
 def _finish(trainer: ImageBindTrainer, output: Path, merge_lora: bool) -> nn.Module:
-    """Return the trained model, whole: with adapters merged, or put together from its shards."""
+    """Return the complete trained model: merge adapters, or gather the shards of FSDP."""
     if trainer.is_fsdp_enabled:
-        # Shards are put together on disk, and the next stage shards anew.
+        # The shards are gathered on disk. The next stage shards the model again.
         trainer.save_model(str(output))
         trainer.accelerator.wait_for_everyone()
         return ImageBindModel.from_pretrained(output)
@@ -144,9 +147,9 @@ def _validation_sets(configs: Mapping[str, EvaluationConfig], data: str | Path |
 
 def _make_model(recipe: Recipe) -> tuple[ImageBindModel, ImageBindProcessor]:
     if (recipe.model is None) == (recipe.checkpoint is None):
-        raise ValueError("A recipe has either `model` (a new one) or `checkpoint`.")
+        raise ValueError("Expected a recipe to have either `model`, a new model, or `checkpoint`, but not both.")
     if not recipe.stages:
-        raise ValueError("A recipe has at least one stage.")
+        raise ValueError("Expected a recipe to have at least one stage.")
     if recipe.checkpoint is not None:
         model, processor = _load(recipe.checkpoint, recipe.new_towers)
     else:
@@ -157,15 +160,18 @@ def _make_model(recipe: Recipe) -> tuple[ImageBindModel, ImageBindProcessor]:
         model = ImageBindModel(config)
         processor = ImageBindProcessor.from_config(config)
     for part, values in recipe.processor.items():
+        if part not in processor.get_attributes():
+            raise ValueError(f"processor: Unknown part {part!r}. {nearest_name(part, processor.get_attributes())}")
         for name, value in values.items():
-            if not hasattr(getattr(processor, part, None), name):
-                raise ValueError(f"processor: there is no {part}.{name}; parts are {processor.get_attributes()}.")
+            if not hasattr(getattr(processor, part), name):
+                known = [key for key in vars(getattr(processor, part)) if not key.startswith("_")]
+                raise ValueError(f"processor: {part} has no setting {name!r}. {nearest_name(name, known)}")
             setattr(getattr(processor, part), name, value)
     return model, processor
 
 
 def _load(checkpoint: str, new_towers: list[str]) -> tuple[ImageBindModel, ImageBindProcessor]:
-    """Load a checkpoint; some of its towers begin anew, or join it."""
+    """Load a checkpoint. Initialize the towers in `new_towers`, whether the checkpoint has them or not."""
     processor = ImageBindProcessor.from_pretrained(checkpoint)
     if not new_towers:
         return ImageBindModel.from_pretrained(checkpoint), processor
@@ -173,7 +179,7 @@ def _load(checkpoint: str, new_towers: list[str]) -> tuple[ImageBindModel, Image
     loaded = ImageBindModel.from_pretrained(checkpoint, modalities=kept)
     model = ImageBindModel(ImageBindConfig.from_pretrained(checkpoint, modalities=[*kept, *new_towers]))
     model.load_state_dict(loaded.state_dict(), strict=False)
-    # Processors of new towers are those that fit them.
+    # Settings of the checkpoint take precedence. New towers get the default processors of the configuration.
     both = (ImageBindProcessor.from_config(model.config), processor)
     return model, ImageBindProcessor(**{name: getattr(each, name) for each in both for name in each.get_attributes()})
 
@@ -183,16 +189,16 @@ def _pairs(config: PairsConfig, modality: str, processor: ImageBindProcessor, da
     sources = {config.anchor: config.images, modality: config.partners}
     rows = {side: load_source(source, side, data) for side, source in sources.items() if source is not None}
     if not rows:
-        raise ValueError(f"Pairs of {modality}: give images, or partners.")
+        raise ValueError(f"Pairs of {modality}: Expected `images` or `partners`, but got neither.")
     if config.templates is not None:
         classes = next(iter(rows.values())).features.get("label")
         if "text" not in sources or "text" in rows or not isinstance(classes, ClassLabel):
             raise ValueError(
-                f"Pairs of {modality}: templates make texts, of modality or anchor `text` without a source, for the "
-                f"ClassLabel column `label` of the other side; got {rows}."
+                f"Pairs of {modality}: `templates` create the texts of the modality or anchor `text`, which must have "
+                f"no source, from a ClassLabel column `label` of the other side, but got {rows}."
             )
         rows["text"] = _captions(classes, config.templates)
-    # Without a source of its own, a side is in the rows of the other.
+    # A side without a source is a column of the other side.
     images = rows.get(config.anchor, rows.get(modality))
     partners = rows.get(modality)
     augmentation = config.augmentation or AugmentationConfig()

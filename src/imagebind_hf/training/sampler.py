@@ -1,8 +1,8 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows pair up, in which batch: decided by the seed and the epoch alone, so that a resumed run sees the same.
+"""The batch sampler. Its batches depend only on the seed and the epoch, so that a resumed run gets the same batches.
 
-So is the seed that comes with each batch, of what is drawn at random when it is read: its augmentation.
+Each batch includes a seed for its augmentation.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,21 +10,21 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 
-from .data import Pairs
+from .pairs import Pairs
 
 
 class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int, int]]]):
-    """Yields batches of keys of a [`PairDataset`], each of one kind.
+    """Yield batches of keys of a [`PairDataset`]. A batch holds one kind of pairs.
 
     Args:
-        pairs: The kinds of pairs.
-        batch_size: Pairs in a batch.
-        num_processes: So many batches in a row are of one kind: one for each process, which take turns.
-        mixing: `"proportional"` or `"round_robin"`, see [`ImageBindTrainingArguments`].
-        seed: Seed of all randomness; with it the epoch.
+        pairs: The kinds of pairs, by name.
+        batch_size: Number of pairs in a batch.
+        num_processes: Number of processes. This many consecutive batches are of the same kind, one for each process.
+        mixing: `"proportional"` or `"round_robin"`, see `pair_sampling` of [`ImageBindTrainingArguments`].
+        seed: The random seed.
 
     Raises:
-        ValueError: If a batch has fewer than two pairs, or a kind fewer pairs than one step takes.
+        ValueError: If a step has fewer than two pairs, or if a kind has fewer pairs than a step.
     """
 
     def __init__(
@@ -36,23 +36,23 @@ class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int, int]]]
         seed: int = 0,
     ):
         if batch_size * num_processes < 2:
-            raise ValueError(f"A contrastive loss needs at least 2 pairs in a batch, got {batch_size}.")
+            raise ValueError(f"A contrastive loss requires at least 2 pairs in a batch, but got {batch_size}.")
         for name, kind in pairs.items():
             if len(kind) < batch_size * num_processes:
                 raise ValueError(
-                    f"{name!r} has {len(kind)} pairs, fewer than one step takes: {num_processes} x {batch_size}."
+                    f"{name!r} has {len(kind)} pairs, but one step requires {num_processes} x {batch_size}."
                 )
         self.pairs = dict(pairs)
-        # Accelerate reads both.
+        # Accelerate reads these two attributes.
         self.batch_size, self.drop_last = batch_size, True
         self.num_processes, self.mixing, self.seed, self.epoch = num_processes, mixing, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next."""
+        """Set the epoch of the next iteration."""
         self.epoch = epoch
 
     def _steps(self) -> list[int]:
-        """Return how many steps of each kind an epoch has."""
+        """Return the number of steps of each kind in an epoch."""
         steps = [len(kind) // (self.batch_size * self.num_processes) for kind in self.pairs.values()]
         return [min(steps)] * len(steps) if self.mixing == "round_robin" else steps
 
@@ -69,8 +69,8 @@ class PairBatchSampler(torch.utils.data.Sampler[list[tuple[int, int, int, int]]]
             order = generator.permutation(np.repeat(np.arange(len(steps)), steps))
         seeds = generator.integers(2**63 - 1, size=(len(order), self.num_processes)).tolist()
         position = [0] * len(steps)
-        for kind, of_step in zip(order, seeds, strict=True):
-            for seed in of_step:
+        for kind, step_seeds in zip(order, seeds, strict=True):
+            for seed in step_seeds:
                 start = position[kind]
                 position[kind] += self.batch_size
                 yield [(int(kind), *map(int, row), seed) for row in rows[kind][start : start + self.batch_size]]

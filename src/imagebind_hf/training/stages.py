@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Folders of a recipe's stages: their checkpoints, and what they ended with, so that a run can go on."""
+"""Folders of the stages of a recipe: their checkpoints and results, from which a run resumes."""
 
 import json
 import shutil
@@ -15,22 +15,23 @@ from transformers.utils import logging
 
 from ..models.imagebind.modeling_imagebind import ImageBindModel
 from .facts import FACTS_FILE, save_facts
+from .lora import is_adapter_folder, load_adapter
 from .recipe import Recipe
 
 logger = logging.get_logger(__name__)
 
-# What a stage ended with, within its folder.
+# Folder of the result of a stage, inside its folder.
 FINISHED = "finished"
 
 
 @dataclass
 class StageFolder:
-    """Where a stage keeps its checkpoints, and the model that it ended with.
+    """Folder of the checkpoints of a stage, and of the model at its end.
 
     Args:
         path: The folder.
-        keeps: Whether anything is kept: if no stage of the recipe saves checkpoints, nothing is.
-        resume: Whether to go on where an earlier run was; or the checkpoint to go on from.
+        keeps: Whether to save the model at the end of the stage. `False` if no stage of the recipe saves checkpoints.
+        resume: Whether to resume an earlier run, or the checkpoint to resume from.
     """
 
     path: Path
@@ -39,38 +40,40 @@ class StageFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether there is nothing left to train."""
+        """Whether an earlier run has finished the stage."""
         return self.resume is True and (self.path / FINISHED).is_dir()
 
     def check(self) -> None:
-        """Raise a ValueError if a checkpoint is not there, or one is that the run would not go on from."""
+        """Raise a ValueError if the checkpoint to resume from is missing, or if existing ones would be ignored."""
         if isinstance(self.resume, str):
             if not (Path(self.resume) / TRAINER_STATE_NAME).is_file():
-                raise ValueError(f"resume_from_checkpoint: {self.resume!r} is no folder of a checkpoint.")
+                raise ValueError(f"resume_from_checkpoint: {self.resume!r} is not a checkpoint folder.")
         elif not isinstance(self.resume, bool):
-            raise ValueError(f"resume_from_checkpoint is {self.resume!r}, expected true, false or a checkpoint.")
+            raise ValueError(
+                f"Expected `resume_from_checkpoint` to be true, false or a checkpoint folder, but got {self.resume!r}."
+            )
         elif self.resume and not self.keeps:
-            raise ValueError("resume_from_checkpoint: no stage saves checkpoints; set its argument save_strategy.")
+            raise ValueError("resume_from_checkpoint: No stage saves checkpoints. Set its argument `save_strategy`.")
         elif self.keeps and not self.resume and self.path.is_dir():
             if (self.path / FINISHED).is_dir() or get_last_checkpoint(str(self.path)):
                 raise ValueError(
-                    f"{self.path} holds checkpoints of an earlier run: go on from them with "
-                    "resume_from_checkpoint=true, remove them, or give another output folder."
+                    f"{self.path} has checkpoints of an earlier run. Resume the run with resume_from_checkpoint=true, "
+                    "delete the checkpoints, or use another output folder."
                 )
 
     def begin(self, should_save: bool) -> str | None:
-        """Return the checkpoint to go on from, if any; what an earlier run ended with is out of date."""
+        """Delete the result of an earlier run, and return the checkpoint to resume from, if any."""
         if self.keeps and should_save:
             shutil.rmtree(self.path / FINISHED, ignore_errors=True)
         if isinstance(self.resume, str):
             return self.resume
         checkpoint = get_last_checkpoint(str(self.path)) if self.resume and self.path.is_dir() else None
         if self.resume and checkpoint is None:
-            logger.warning(f"There is no checkpoint in {self.path}: the stage begins anew.")
+            logger.warning(f"There is no checkpoint in {self.path}. The stage starts from the beginning.")
         return checkpoint
 
     def save_finished(self, model: nn.Module, facts: dict[str, Any]) -> None:
-        """Keep what the stage ended with: all of it, or nothing."""
+        """Save the model and the facts of the finished stage. The write is atomic."""
         if not self.keeps:
             return
         staging = self.path / f"_{FINISHED}"
@@ -80,34 +83,35 @@ class StageFolder:
         staging.replace(self.path / FINISHED)
 
     def load_finished(self, model: nn.Module) -> nn.Module:
-        """Return the model that the stage ended with, of the one that it began with."""
+        """Load the result of the finished stage, given the model at its start."""
         folder = self.path / FINISHED
-        if (folder / "adapter_config.json").is_file():
-            from peft import PeftModel
-
-            return PeftModel.from_pretrained(model, folder)
+        if is_adapter_folder(folder):
+            return load_adapter(model, folder)
         name = model.config.name_or_path
         model = ImageBindModel.from_pretrained(folder)
-        # What the run started from, for cards.
+        # The card names the checkpoint that the run started from.
         model.config.name_or_path = name
         return model
 
     def load_facts(self) -> dict[str, Any]:
-        """Return the facts of the stage when it was trained."""
+        """Return the facts of the finished stage."""
         return json.loads((self.path / FINISHED / FACTS_FILE).read_text(encoding="utf-8"))
 
 
 def stage_folders(recipe: Recipe, output: Path) -> list[StageFolder]:
-    """Return the stages' folders: where any saves checkpoints, `stage-0` and so on, as `--set` counts them.
+    """Return the folders of the stages.
+
+    If any stage saves checkpoints, these are `stage-0`, `stage-1`, … in the output folder. Otherwise, all stages use
+    the output folder.
 
     Args:
         recipe: The recipe.
         output: The output folder.
 
     Raises:
-        ValueError: If a checkpoint is not there, or the run would begin anew where there are some.
+        ValueError: If a checkpoint to resume from is missing, or if existing checkpoints would be ignored.
     """
-    # Of YAML, a bare `no` is false.
+    # YAML reads a bare `no` as false.
     keeps = any(stage.arguments.get("save_strategy", "no") not in ("no", False) for stage in recipe.stages)
     folders = []
     for number, stage in enumerate(recipe.stages):

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs that come as streams: data sets larger than the disk."""
+"""Pairs from streams, for data sets that do not fit on the disk."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -12,24 +12,25 @@ from datasets import IterableDataset
 from datasets.distributed import split_dataset_by_node
 
 from .augmentation import seeded
-from .data import Pairs
+from .pairs import Pairs
 
 
 class PairStream(torch.utils.data.IterableDataset):
-    """Batches of pairs from streams, each of one kind; kinds take turns.
+    """Batches of pairs from streams. A batch holds one kind of pairs, and kinds alternate.
 
-    It never ends: a stream begins anew, in another order, when it is used up.
+    The iteration is infinite: an exhausted stream restarts in another order.
 
     Args:
-        pairs: The kinds, at least one of them a stream, all with images and partners in the same rows.
-        batch_size: Pairs in a batch.
-        num_processes: Rows are divided among so many processes.
-        process_index: Which of them this is.
-        buffer_size: Rows are drawn at random from so many.
-        seed: Seed of all randomness.
+        pairs: The kinds of pairs, by name, with images and partners in the same rows.
+        batch_size: Number of pairs in a batch.
+        num_processes: Number of processes that share the rows.
+        process_index: Index of this process.
+        buffer_size: Number of rows that are shuffled together.
+        seed: The random seed.
 
     Raises:
-        ValueError: If a kind has images and partners in two data sets, is paired by label, or replicated.
+        ValueError: If a batch has fewer than two pairs, or if a kind has images and partners in two data sets, is
+            paired by label, or is replicated.
     """
 
     def __init__(
@@ -42,15 +43,15 @@ class PairStream(torch.utils.data.IterableDataset):
         seed: int = 0,
     ):
         if batch_size < 2:
-            raise ValueError(f"A contrastive loss needs at least 2 pairs in a batch, got {batch_size}.")
+            raise ValueError(f"A contrastive loss requires at least 2 pairs in a batch, but got {batch_size}.")
         self.pairs, self.batch_size, self.buffer_size, self.seed = dict(pairs), batch_size, buffer_size, seed
         self.process_index = process_index
         self.streams: dict[str, IterableDataset] = {}
         for name, kind in self.pairs.items():
             if kind.by_label or kind.partners is not kind.images or kind.replication != 1:
                 raise ValueError(
-                    f"{name!r}: beside a stream, pairs must be rows of one data set, as they are: neither paired by "
-                    "label nor replicated."
+                    f"{name!r}: If one kind of pairs is a stream, all kinds must have images and partners in the same "
+                    "rows, without `by_label` and `replication`."
                 )
             rows = kind.images.select_columns([kind.image_column, kind.column])
             if not isinstance(rows, IterableDataset):
@@ -59,7 +60,7 @@ class PairStream(torch.utils.data.IterableDataset):
 
     @property
     def num_shards(self) -> int:
-        """So many workers can read at once: a shard goes to one of them, and each must have one of every stream."""
+        """Maximum number of workers: each needs at least one shard of every stream."""
         return min(stream.num_shards for stream in self.streams.values())
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -85,5 +86,5 @@ class PairStream(torch.utils.data.IterableDataset):
                 yield batch
             if is_empty:
                 raise ValueError(
-                    f"{name!r}: the stream has fewer rows for this process than a batch of {self.batch_size}."
+                    f"{name!r}: The stream has fewer rows for this process than one batch of {self.batch_size}."
                 )

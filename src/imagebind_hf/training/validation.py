@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured during training: zero-shot accuracy, and retrieval between rows' two sides."""
+"""Validation during training: zero-shot accuracy and retrieval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ class ValidationSet:
     """Held-out rows of one modality.
 
     Args:
-        dataset: Data set with a column named as the modality (or as its model input).
+        dataset: Data set with a column named after the modality, or after its model input.
         modality: The modality.
-        templates: Sentences with `{}` for the class names of the column `label`: zero-shot accuracy is measured.
-        against: Another modality in the same rows, `image` for instance: retrieval is measured, both ways.
+        templates: Prompt templates with `{}` for the class names of the column `label`, to measure zero-shot accuracy.
+        against: Another modality in the same rows, such as `image`, to measure retrieval in both directions.
 
     Raises:
-        ValueError: If a column is missing, or there is nothing to measure.
+        ValueError: If a column is missing, or if neither `templates` nor `against` is given.
     """
 
     dataset: Dataset
@@ -40,19 +40,21 @@ class ValidationSet:
         columns = self.dataset.column_names
         for modality in filter(None, (self.modality, self.against)):
             if modality not in columns and model_argument(modality) not in columns:
-                raise ValueError(f"No column {modality!r}, the data set has {columns}.")
+                raise ValueError(f"Expected a column {modality!r}, but the data set has {columns}.")
         if self.templates is None and self.against is None:
-            raise ValueError(f"Nothing to measure on {self.modality!r}: give templates, or what to retrieve against.")
+            raise ValueError(f"Validation of {self.modality!r} requires `templates` or `against`, but got neither.")
         if self.templates is not None and not getattr(self.dataset.features.get("label"), "names", None):
-            raise ValueError(f"Zero-shot classification needs a column 'label' of ClassLabel, there are {columns}.")
+            raise ValueError(
+                f"Zero-shot classification requires a ClassLabel column 'label', but the data set has {columns}."
+            )
 
     def measure(
         self, model: ImageBindModel, processor: ProcessorMixin, accelerator: Accelerator, batch_size: int
     ) -> dict[str, float]:
-        """Embed the rows, a part of them in every process, and measure.
+        """Embed the rows, distributed over all processes, and compute the metrics.
 
         Returns:
-            `accuracy`, and `to_<against>_recall@1`, `from_<against>_recall@1`.
+            `accuracy` with `templates`; `to_<against>_recall@1` and `from_<against>_recall@1` with `against`.
         """
         metrics = {}
         embeds = _embed(model, processor, accelerator, self.dataset, self.modality, batch_size)
@@ -61,8 +63,8 @@ class ValidationSet:
             metrics["accuracy"] = zero_shot_accuracy(embeds, classes, torch.tensor(self.dataset["label"][:]))
         if self.against is not None:
             others = _embed(model, processor, accelerator, self.dataset, self.against, batch_size)
-            for way, (queries, gallery) in {"to": (embeds, others), "from": (others, embeds)}.items():
-                metrics[f"{way}_{self.against}_recall@1"] = retrieval_metrics(queries, gallery)["recall@1"]
+            for direction, (queries, gallery) in {"to": (embeds, others), "from": (others, embeds)}.items():
+                metrics[f"{direction}_{self.against}_recall@1"] = retrieval_metrics(queries, gallery)["recall@1"]
         return metrics
 
 
@@ -70,9 +72,9 @@ def _embed(
     model: Any, processor: ProcessorMixin, accelerator: Accelerator, dataset: Dataset, modality: str, batch_size: int
 ) -> torch.Tensor:
     size, processes = len(dataset), accelerator.num_processes
-    # Every process takes as many rows as any other, some of them twice: all must call the model equally often.
+    # All processes must call the model equally often (FSDP), so the first rows fill up the last shares.
     rows = [row % size for row in range(accelerator.process_index, -(-size // processes) * processes, processes)]
     part = embed_dataset(model, processor, dataset.select(rows), modality, batch_size, progress=False)
-    # In the order of the processes: rows 0, n, 2n, …, then 1, n + 1, …
+    # Gathered by process: rows 0, n, 2n, …, then 1, n + 1, … for n processes.
     parts = accelerator.gather(part.to(accelerator.device)).cpu().unflatten(0, (processes, len(rows)))
     return parts.transpose(0, 1).flatten(0, 1)[:size]
