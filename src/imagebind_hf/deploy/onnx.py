@@ -60,7 +60,7 @@ def export_onnx(
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ImportError("Exporting needs `pip install onnx onnxscript onnxruntime`.") from error
+        raise ImportError("Exporting needs ONNX: `pip install imagebind-hf[onnx]`.") from error
     output = Path(output)
     processor = None
     if not isinstance(model, ImageBindModel):

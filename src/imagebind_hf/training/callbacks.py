@@ -9,7 +9,8 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 from torch.distributed.tensor import DTensor
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from tqdm.auto import tqdm
+from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from .sampler import PairBatchSampler
 
@@ -50,6 +51,35 @@ class StopOnNaN(TrainerCallback):
                 f"The loss is {loss} at step {state.global_step}, with gradient norm {logs.get('grad_norm')} and "
                 f"learning rate {logs.get('learning_rate')}. {_ADVICE}"
             )
+
+
+class TrainingProgress(ProgressCallback):
+    """A progress bar that appears after two seconds and shows the last logged loss instead of printing every log."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.current_step = state.global_step
+        if state.is_world_process_zero:
+            self.training_bar = tqdm(
+                total=state.max_steps,
+                initial=state.global_step,
+                desc="Training",
+                unit="step",
+                delay=2,
+                dynamic_ncols=True,
+            )
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if self.training_bar is not None and "loss" in (logs or {}):
+            self.training_bar.set_postfix(loss=f"{float(logs['loss']):.4g}", refresh=False)
 
 
 def check_finite(loss: torch.Tensor, model: nn.Module, accelerator: Accelerator, step: int) -> None:

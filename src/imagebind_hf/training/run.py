@@ -73,7 +73,7 @@ def run_recipe(recipe: Recipe, data: str | Path | None = None, output: str | Pat
     folders = stage_folders(recipe, output)
     facts = []
     for stage, stage_pairs, folder in zip(recipe.stages, pairs, folders, strict=True):
-        defaults = {"seed": recipe.seed, "report_to": "none", "save_strategy": "no"}
+        defaults = {"seed": recipe.seed, "report_to": "none", "save_strategy": "no", "disable_tqdm": False}
         # By default, the Hub repository has the name of the output folder.
         defaults |= {"hub_model_id": output.absolute().name}
         args = ImageBindTrainingArguments(
@@ -159,14 +159,16 @@ def _make_model(recipe: Recipe) -> tuple[ImageBindModel, ImageBindProcessor]:
             raise ValueError(f"model: {error}") from error
         model = ImageBindModel(config)
         processor = ImageBindProcessor.from_config(config)
+    parts = {name: getattr(processor, name) for name in processor.get_attributes()}
+    parts |= {name: part for name, part in processor.extra_processors.items() if part is not None}
     for part, values in recipe.processor.items():
-        if part not in processor.get_attributes():
-            raise ValueError(f"processor: Unknown part {part!r}. {nearest_name(part, processor.get_attributes())}")
+        if part not in parts:
+            raise ValueError(f"processor: Unknown part {part!r}. {nearest_name(part, parts)}")
         for name, value in values.items():
-            if not hasattr(getattr(processor, part), name):
-                known = [key for key in vars(getattr(processor, part)) if not key.startswith("_")]
+            if not hasattr(parts[part], name):
+                known = [key for key in vars(parts[part]) if not key.startswith("_")]
                 raise ValueError(f"processor: {part} has no setting {name!r}. {nearest_name(name, known)}")
-            setattr(getattr(processor, part), name, value)
+            setattr(parts[part], name, value)
     return model, processor
 
 
@@ -181,7 +183,9 @@ def _load(checkpoint: str, new_towers: list[str]) -> tuple[ImageBindModel, Image
     model.load_state_dict(loaded.state_dict(), strict=False)
     # Settings of the checkpoint take precedence. New towers get the default processors of the configuration.
     both = (ImageBindProcessor.from_config(model.config), processor)
-    return model, ImageBindProcessor(**{name: getattr(each, name) for each in both for name in each.get_attributes()})
+    parts = {name: getattr(each, name) for each in both for name in each.get_attributes()}
+    extra = {name: part for each in both for name, part in each.extra_processors.items()}
+    return model, ImageBindProcessor(**parts, extra_processors=extra)
 
 
 def _pairs(config: PairsConfig, modality: str, processor: ImageBindProcessor, data: str | Path | None) -> Pairs:

@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import ProcessorMixin
+from transformers import ProcessorMixin, ProgressCallback
 from transformers.trainer_utils import TrainOutput, seed_worker, speed_metrics
 from transformers.utils import logging
 
@@ -20,7 +20,7 @@ from ..models.imagebind.modeling_imagebind import ImageBindModel
 from ..utils.names import nearest_name
 from .arguments import ImageBindTrainingArguments
 from .cache import cache_image_embeds
-from .callbacks import SetEpoch, StopOnNaN
+from .callbacks import SetEpoch, StopOnNaN, TrainingProgress
 from .checkpointing import AtomicCheckpointTrainer
 from .data import PairCollator, PairDataset
 from .gradcache import cached_loss, embeddings
@@ -139,6 +139,9 @@ class ImageBindTrainer(AtomicCheckpointTrainer, PublishingTrainer):
             )
             self.add_callback(SetEpoch(self.pair_sampler))
         self.add_callback(StopOnNaN())
+        # The notebook's progress bar, if there is one, stays.
+        if self.pop_callback(ProgressCallback) is not None:
+            self.add_callback(TrainingProgress())
 
     @staticmethod
     def _choose_towers(
