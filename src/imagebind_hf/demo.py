@@ -115,8 +115,9 @@ def plot_matrix(embeds: Mapping[str, torch.Tensor], labels: Mapping[str, torch.T
     bar.set_label("Cosine similarity of class means", fontsize=12)
     figure.suptitle("Retrieval between six modalities of handwritten digits", fontsize=18)
     figure.supxlabel(
-        "Each cell compares the digits 0-9 of two modalities. Percentages are recall@1 by class (row to column, chance "
-        "10 %).\nGreen: trained together.   Orange: never trained together.",
+        "Each cell compares the digits 0-9 of two modalities. "
+        "Percentages are recall@1 by class (row to column, chance 10 %).\n"
+        "Green: trained together.   Orange: never trained together.",
         fontsize=11,
     )
     figure.savefig(path, dpi=110)
