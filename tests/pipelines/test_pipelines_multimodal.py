@@ -17,7 +17,7 @@ ITEMS = {
     "thermal": [RNG.integers(0, 255, (40, 48), dtype=np.uint8) for _ in range(3)],
     "imu": [RNG.standard_normal((6, 150)).astype(np.float32) for _ in range(3)],
 }
-# Two frames are a clip as they are.
+# Two frames are a whole clip.
 ARGUMENTS = {"video": {"processor_kwargs": {"videos_kwargs": {"do_sample_frames": False, "num_crops": 1}}}}
 
 
@@ -75,18 +75,80 @@ def test_batches_are_items_one_by_one(folder, modality):
     assert [answers[0]["label"] for answers in generated] == [answers[0]["label"] for answers in alone]
 
 
-def test_labels_are_embedded_once(folder, monkeypatch):
+def test_labels_are_embedded_once_per_call(folder, monkeypatch):
     classify = pipeline("zero-shot-imu-classification", model=folder)
     calls, features = [], ImageBindModel.get_text_features
     monkeypatch.setattr(
         ImageBindModel, "get_text_features", lambda self, ids: calls.append(len(ids)) or features(self, ids)
     )
-    for _ in range(2):
-        classify(ITEMS["imu"], candidate_labels=LABELS)
-    assert calls == [3]
+    classify(ITEMS["imu"], candidate_labels=LABELS)
+    list(classify((item for item in ITEMS["imu"]), candidate_labels=LABELS, batch_size=2))
+    assert calls == [3, 3]
     classify(ITEMS["imu"][0], candidate_labels=LABELS, hypothesis_template="{}")
     classify(ITEMS["imu"][0], candidate_labels=[str(number) for number in range(300)])
-    assert calls == [3, 3, 256, 44]
+    assert calls == [3, 3, 3, 256, 44]
+
+
+def test_labels_follow_the_model(folder):
+    classify = pipeline("zero-shot-imu-classification", model=folder)
+    item, arguments = ITEMS["imu"][0], {"candidate_labels": LABELS}
+    before = classify(item, **arguments)
+    with torch.no_grad():
+        # Writing through `.data` is not counted by the version of a tensor.
+        classify.model.text_projection.weight.data.neg_()
+    after = {answer["label"]: answer["score"] for answer in classify(item, **arguments)}
+    fresh = pipeline("zero-shot-imu-classification", model=classify.model, processor=classify.processor)
+    assert after == {answer["label"]: answer["score"] for answer in fresh(item, **arguments)}
+    assert after != pytest.approx({answer["label"]: answer["score"] for answer in before}, abs=1e-3)
+    classify.model.to(torch.float64)
+    for answer in classify(item, **arguments):
+        assert answer["score"] == pytest.approx(after[answer["label"]], abs=1e-5)
+
+
+def scores_of(answers: list[dict]) -> dict[str, float]:
+    return {answer["label"]: answer["score"] for answer in answers}
+
+
+def test_zero_shot_of_mixtures(folder):
+    classify = pipeline("zero-shot-multimodal-classification", model=folder, candidate_labels=LABELS)
+    embed = pipeline("multimodal-embedding", model=folder, return_tensors=True)
+    one = {"depth": ITEMS["depth"][0], "imu": ITEMS["imu"][0]}
+    items = [one, {"audio": np.ones(16_000, np.float32)}, {"text": "a dog"}, {"thermal": ITEMS["thermal"][0], **one}]
+    prompts = embed([{"text": f"This is a photo of {label}."} for label in LABELS])
+    labels = torch.stack([prompt["text"] for prompt in prompts])
+    for weights in (None, {"depth": 1.0, "imu": -0.5}):
+        chosen = items if weights is None else [items[0], items[3]]
+        batched = classify(chosen, batch_size=3, **({} if weights is None else {"weights": weights}))
+        for item, answers in zip(chosen, batched, strict=True):
+            vector = embed(item, weights=weights or dict.fromkeys(item, 1.0))
+            expected = (labels @ vector * classify.model.logit_scale("text")).softmax(0).tolist()
+            assert scores_of(answers) == pytest.approx(dict(zip(LABELS, expected, strict=True)), abs=1e-5)
+            assert answers[0]["score"] == max(answer["score"] for answer in answers)
+    # Of one modality, it is the same as that modality's own task.
+    alone = pipeline("zero-shot-imu-classification", model=folder)(ITEMS["imu"][0], candidate_labels=LABELS)
+    assert scores_of(classify({"imu": ITEMS["imu"][0]})) == pytest.approx(scores_of(alone), abs=1e-4)
+    with pytest.raises(ValueError, match=r"some of \['depth', 'imu'\], but got weights for \['audio'\]"):
+        classify(one, weights={"audio": 1.0})
+    with pytest.raises(ValueError, match="Expected {modality: value}"):
+        classify(ITEMS["imu"][0])
+    with pytest.raises(ValueError, match="weights only for zero-shot-multimodal-classification"):
+        pipeline("zero-shot-imu-classification", model=folder, weights={"imu": 1.0})
+
+
+def test_zero_shot_of_an_extra_modality():
+    extra = {"tactile": make_config(modalities=["imu"]).imu_config}
+    config = make_config(modalities=["text", "imu", "tactile"], extra_modalities=extra)
+    model, processor = ImageBindModel(config).eval(), ImageBindProcessor.from_config(config)
+    classify = pipeline("zero-shot-multimodal-classification", model=model, processor=processor)
+    values = torch.randn(config.imu_config.num_channels, config.imu_config.num_samples)
+    answers = classify({"tactile": values, "imu": ITEMS["imu"][0]}, candidate_labels=LABELS, weights={"tactile": 1.0})
+    with torch.no_grad():
+        embed = model(tactile_values=values[None]).tactile_embeds[0]
+        prompts = processor(
+            text=[f"This is a photo of {label}." for label in LABELS], return_tensors="pt", padding=True
+        )
+        logits = model.logit_scale("text") * model(**prompts).text_embeds @ embed
+    assert scores_of(answers) == pytest.approx(dict(zip(LABELS, logits.softmax(0).tolist(), strict=True)), abs=1e-5)
 
 
 def test_embeddings(folder):
@@ -124,6 +186,16 @@ def test_embeddings_with_weights(folder):
         embed(item, weights={"text": 0.0})
 
 
+def test_arguments_of_the_constructor(folder):
+    item = {"text": "a dog", "depth": ITEMS["depth"][0]}
+    embed = pipeline("multimodal-embedding", model=folder, weights={"text": 1.0}, return_tensors=True)
+    plain = pipeline("multimodal-embedding", model=folder)(item)
+    assert isinstance(embed(item), torch.Tensor)
+    assert embed(item).tolist() == pytest.approx(plain["text"], abs=1e-6)
+    assert embed(item, weights={"depth": 1.0}, return_tensors=False) == pytest.approx(plain["depth"], abs=1e-6)
+    assert embed(item).tolist() == pytest.approx(plain["text"], abs=1e-6), "a call does not change the defaults"
+
+
 def test_from_objects_and_data_sets(folder):
     model = AutoModel.from_pretrained(folder, modalities=["text", "imu"])
     processor = AutoProcessor.from_pretrained(folder)
@@ -131,7 +203,7 @@ def test_from_objects_and_data_sets(folder):
     rows = Dataset.from_dict({"imu": ITEMS["imu"]}).with_format("numpy")
     answers = list(classify((row["imu"] for row in rows), candidate_labels=LABELS, batch_size=2))
     assert answers[0][0]["label"] == classify(ITEMS["imu"][0], candidate_labels=LABELS)[0]["label"]
-    with pytest.raises(ValueError, match=r"needs towers for \['depth'\]; the model has"):
+    with pytest.raises(ValueError, match=r"needs towers for \['depth'\], but the model has"):
         pipeline("zero-shot-depth-classification", model=model, processor=processor)
 
 
@@ -142,11 +214,13 @@ def test_bad_calls(folder):
             classify(ITEMS["depth"][0], **arguments)
     with pytest.raises(ValueError, match=r"Unknown arguments \['labels'\]"):
         classify(ITEMS["depth"][0], labels=LABELS)
+    with pytest.raises(ValueError, match=r"Unknown arguments \['weight'\]"):
+        pipeline("multimodal-embedding", model=folder, weight={"text": 1.0})
     embed = pipeline("multimodal-embedding", model=folder)
     with pytest.raises(ValueError, match="Unknown modality 'dept'. Did you mean 'depth'"):
         embed({"dept": ITEMS["depth"][0]})
-    with pytest.raises(ValueError, match="Expected a text, got a list"):
+    with pytest.raises(ValueError, match="Expected a text as a str, but got a list"):
         embed({"text": ["a dog", "a cat"]})
     for nothing in ({}, "a dog"):
-        with pytest.raises(ValueError, match="Expected {modality: item}"):
+        with pytest.raises(ValueError, match="Expected {modality: value}"):
             embed(nothing)

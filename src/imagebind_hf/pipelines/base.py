@@ -1,12 +1,7 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What the pipelines share: items as `{modality: value}`, embedded batch by batch.
+"""Base class of the pipelines: items are `{modality: value}`, and are embedded batch by batch."""
 
-A checkpoint that carries its code carries these files too, so they import each other with one dot only, and nothing
-else of this package.
-"""
-
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +9,11 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import Pipeline
 
+from ..utils.names import nearest_name
+
 
 class ImageBindPipeline(Pipeline):
-    """What both pipelines share: items as `{modality: value}`, embedded batch by batch."""
+    """Base class of the pipelines: items are `{modality: value}`, and are embedded batch by batch."""
 
     _load_processor = True
     _load_tokenizer = False
@@ -24,30 +21,30 @@ class ImageBindPipeline(Pipeline):
     _load_feature_extractor = False
 
     def _prepare(self, item: Mapping[str, Any], processor_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Run the processor over one item."""
+        """Preprocess one item."""
+        if not isinstance(item, Mapping) or not item:
+            raise ValueError(f"Expected {{modality: value}} with at least one modality, but got {item!r}.")
         inputs = {}
         for modality, value in item.items():
             if modality not in self.model.inputs:
-                near = difflib.get_close_matches(str(modality), self.model.inputs, n=1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"The model has {list(self.model.inputs)}."
-                raise ValueError(f"Unknown modality {modality!r}. {hint}")
+                raise ValueError(f"Unknown modality {modality!r}. {nearest_name(modality, self.model.inputs)}")
             if modality == "text" and not isinstance(value, str):
-                # The processor takes lists of texts, of which all but the first would be lost.
-                raise ValueError(f"Expected a text, got a {type(value).__name__}: give a list of items, each its own.")
+                # The processor would accept a list of texts, of which only the first would be used.
+                raise ValueError(f"Expected a text as a str, but got a {type(value).__name__}. Pass a list of items.")
             prepared = self.processor.prepare(modality, [value], return_tensors="pt", **(processor_kwargs or {}))
             inputs[modality] = prepared[self.model.inputs[modality].model_argument]
-        # In a list, which the base class neither pads nor stacks.
+        # The base class neither pads nor stacks the elements of a list.
         return {"items": [inputs]}
 
     def _embed(self, model_inputs: Mapping[str, Any]) -> list[dict[str, torch.Tensor]]:
-        """Embed a batch of prepared items: each modality of all of them together."""
+        """Embed a batch of preprocessed items, one modality at a time."""
         items = [item for entry in model_inputs["items"] for item in (entry if isinstance(entry, list) else [entry])]
         embeds: list[dict[str, torch.Tensor]] = [{} for _ in items]
         for modality in dict.fromkeys(name for item in items for name in item):
             rows = [row for row, item in enumerate(items) if modality in item]
             values = [items[row][modality] for row in rows]
             if modality == "text":
-                # What is padded on the right does not matter.
+                # Padding on the right does not change the embeddings: the text tower is causal.
                 batch = pad_sequence([ids[0] for ids in values], batch_first=True)
             else:
                 batch = torch.cat(values)

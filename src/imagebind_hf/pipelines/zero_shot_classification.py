@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Zero-shot classification of the modalities that transformers has no pipeline for."""
+"""Zero-shot classification of modalities that transformers does not have a pipeline for, and of mixtures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,52 +8,75 @@ from typing import Any
 import torch
 from torch.nn.functional import normalize
 
+from ..models.imagebind.embedding_utils import combine_embeddings
 from .base import ImageBindPipeline
 
-# Prompts that are embedded together.
+# Number of prompts in a batch of the text tower.
 PROMPT_BATCH = 256
-# Label sets whose embeddings are kept.
-MAX_LABEL_SETS = 16
+# Tasks are named zero-shot-<modality>-classification. With this word, an item may have any modalities.
+MULTIMODAL = "multimodal"
 
 
 class ImageBindZeroShotPipeline(ImageBindPipeline):
-    r"""Zero-shot classification: which of some labels fits a video, depth map, thermal picture or IMU signal best.
+    r"""Classify videos, depth maps, thermal images, IMU recordings, or mixtures of modalities, with your own labels.
 
-    One class for the tasks `zero-shot-{video,depth,thermal,imu}-classification`.
+    The tasks are `zero-shot-{video,depth,thermal,imu}-classification`, and `zero-shot-multimodal-classification` for
+    items of any modalities of the model, extra ones included. The arguments can be passed to `pipeline(...)` or to a
+    call; those of a call take precedence.
 
     Args of a call:
-        inputs: An item as the processor takes it, or a list, a generator or a data set of them.
+        inputs: An item, or a list, generator or dataset of items: values that the processor accepts, and
+            `{modality: value}` for the multimodal task.
         candidate_labels (`list[str]` or comma-separated `str`): The labels.
-        hypothesis_template (`str` or `list[str]`): Sentences with `{}` for a label. Of several, a label's embedding is
-            the mean of the unit embeddings, brought to unit length, as CLIP does. The default is that of transformers'
-            pipeline for images: the paper asks every modality with prompts for images (appendix B).
-        processor_kwargs (`dict`): Further arguments of the processor, as `{"depth_unit": "mm"}`.
+        hypothesis_template (`str` or `list[str]`): Prompts with `{}` in place of the label. With several prompts, the
+            embedding of a label is the normalized mean of the unit vectors, as in CLIP. The default is the one of
+            transformers' pipeline for images; the paper uses prompts for images with all modalities (appendix B).
+        weights (`dict[str, float]`): Weights by modality, only for the multimodal task. An item is classified by the
+            normalized weighted sum of its unit vectors (section 4.5 of the paper). All modalities of an item weigh
+            the same by default.
+        processor_kwargs (`dict[str, Any]`): Further arguments of the processor, for example `{"depth_unit": "mm"}`.
 
     Returns:
-        For each item a list of `{"score": …, "label": …}`, the best first; scores are the softmax of `logits_per_…`.
+        For each item a list of `{"score": float, "label": str}`, the highest score first. Scores are the softmax over
+        the labels of `logits_per_<modality>`.
 
     Raises:
-        ValueError: Without labels, for a template without `{}`, or if the model lacks a tower.
+        ValueError: If there are no labels, a template has no `{}`, the model does not have a tower, or weights are for
+            modalities that the item does not have, or cancel out.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        # zero-shot-<modality>-classification
-        self.modality = self.task.split("-")[2]
-        lacking = [name for name in (self.modality, "text") if name not in self.model.inputs]
-        if lacking:
-            raise ValueError(f"{self.task} needs towers for {lacking}; the model has {list(self.model.inputs)}.")
-        self._label_embeds: dict[tuple, torch.Tensor] = {}
+        needed = ["text"] if self._modality == MULTIMODAL else [self._modality, "text"]
+        missing = [name for name in needed if name not in self.model.inputs]
+        if missing:
+            raise ValueError(f"{self.task} needs towers for {missing}, but the model has {list(self.model.inputs)}.")
+        # Labels and templates of the current call, and the embeddings of the labels.
+        self._labels: tuple[tuple, torch.Tensor] | None = None
+
+    @property
+    def _modality(self) -> str:
+        return self.task.removeprefix("zero-shot-").removesuffix("-classification")
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        # Labels are embedded once for all items of a call. They are not kept for the next call: the weights or the
+        # type of the model may change in between.
+        self._labels = None
+        return super().__call__(inputs, **kwargs)
 
     def _sanitize_parameters(
         self,
         candidate_labels: str | Sequence[str] | None = None,
         hypothesis_template: str | Sequence[str] | None = None,
+        weights: Mapping[str, float] | None = None,
         processor_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> tuple[dict, dict, dict]:
         if kwargs:
-            raise ValueError(f"Unknown arguments {list(kwargs)}; expected candidate_labels, hypothesis_template, …")
+            raise ValueError(
+                f"Unknown arguments {list(kwargs)}. Expected candidate_labels, hypothesis_template, weights or "
+                "processor_kwargs."
+            )
         labels = {}
         if candidate_labels is not None:
             if isinstance(candidate_labels, str):
@@ -63,47 +86,56 @@ class ImageBindZeroShotPipeline(ImageBindPipeline):
         if hypothesis_template is not None:
             templates = [hypothesis_template] if isinstance(hypothesis_template, str) else hypothesis_template
             forward["templates"] = tuple(templates)
+        if weights is not None:
+            if self._modality != MULTIMODAL:
+                raise ValueError(f"Expected weights only for zero-shot-{MULTIMODAL}-classification, not {self.task}.")
+            forward["weights"] = weights
         return {} if processor_kwargs is None else {"processor_kwargs": processor_kwargs}, forward, labels
 
     def preprocess(self, inputs: Any, processor_kwargs: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Prepare one item."""
-        return self._prepare({self.modality: inputs}, processor_kwargs)
+        """Preprocess one item."""
+        item = inputs if self._modality == MULTIMODAL else {self._modality: inputs}
+        return self._prepare(item, processor_kwargs)
 
     def _forward(
         self,
         model_inputs: Mapping[str, Any],
         candidate_labels: tuple[str, ...] = (),
         templates: tuple[str, ...] = ("This is a photo of {}.",),
+        weights: Mapping[str, float] | None = None,
     ) -> dict[str, torch.Tensor]:
-        embeds = torch.stack([each[self.modality] for each in self._embed(model_inputs)])
+        embeds = self._embed(model_inputs)
+        if self._modality == MULTIMODAL:
+            vectors = torch.stack([combine_embeddings(each, weights) for each in embeds])
+        else:
+            vectors = torch.stack([each[self._modality] for each in embeds])
         labels = self._embed_labels(candidate_labels, templates)
-        return {"logits": (embeds @ labels.t() * self.model.logit_scale("text")).float()}
+        return {"logits": (vectors @ labels.t() * self.model.logit_scale("text")).float()}
 
     def _embed_labels(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> torch.Tensor:
-        """Embed labels, once for each set of them; `(labels, E)`."""
+        """Embed the labels; `(labels, projection_dim)`."""
         if not labels or not templates or any("{}" not in template for template in templates):
-            raise ValueError(f"Expected candidate_labels, and templates with '{{}}', got {labels} and {templates}.")
-        if (labels, templates) not in self._label_embeds:
-            prompts = [template.format(label) for label in labels for template in templates]
-            # Those of like length together, so that little is padded.
-            order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
-            vectors = []
-            for start in range(0, len(prompts), PROMPT_BATCH):
-                batch = [prompts[number] for number in order[start : start + PROMPT_BATCH]]
-                inputs = self.processor(text=batch, return_tensors="pt", padding=True)
-                ids = inputs["input_ids"].to(self.model.device)
-                vectors.append(self.model.get_text_features(ids).pooler_output)
-            embeds = torch.cat(vectors)[torch.tensor(order).argsort()]
-            means = embeds.unflatten(0, (len(labels), len(templates))).mean(dim=1)
-            if len(self._label_embeds) == MAX_LABEL_SETS:
-                self._label_embeds.pop(next(iter(self._label_embeds)))
-            self._label_embeds[labels, templates] = normalize(means, dim=-1)
-        return self._label_embeds[labels, templates]
+            raise ValueError(f"Expected candidate_labels, and templates with '{{}}', but got {labels}, {templates}.")
+        if self._labels is not None and self._labels[0] == (labels, templates):
+            return self._labels[1]
+        prompts = [template.format(label) for label in labels for template in templates]
+        # Prompts of similar length are in one batch, which needs little padding.
+        order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+        vectors = []
+        for start in range(0, len(prompts), PROMPT_BATCH):
+            batch = [prompts[number] for number in order[start : start + PROMPT_BATCH]]
+            inputs = self.processor(text=batch, return_tensors="pt", padding=True)
+            ids = inputs["input_ids"].to(self.model.device)
+            vectors.append(self.model.get_text_features(ids).pooler_output)
+        embeds = torch.cat(vectors)[torch.tensor(order).argsort()]
+        means = embeds.unflatten(0, (len(labels), len(templates))).mean(dim=1)
+        self._labels = (labels, templates), normalize(means, dim=-1)
+        return self._labels[1]
 
     def postprocess(
         self, model_outputs: Mapping[str, torch.Tensor], candidate_labels: tuple[str, ...] = ()
     ) -> list[dict[str, Any]]:
-        """Make a sorted list of labels and scores."""
+        """Return the labels of one item with their scores, the highest first."""
         scores = model_outputs["logits"][0].softmax(dim=-1).tolist()
         answers = [{"score": score, "label": label} for score, label in zip(scores, candidate_labels, strict=True)]
         return sorted(answers, key=lambda answer: -answer["score"])
