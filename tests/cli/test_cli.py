@@ -47,7 +47,7 @@ def test_print_config():
         (["convert", "--to-original", "nowhere", "out.pth"], "Error: "),
         (["evaluate", "digits", "--model", "m", "--output", "nowhere/x.json"], "expected a file in a folder that is"),
         (["evaluate", "digits", "--model", "m", "--batch-size", "0"], "--batch-size is 0, expected at least 1."),
-        (["evaluate", __file__, "--model", "m"], "test_cli.py' is no valid YAML: "),
+        (["evaluate", __file__, "--model", "m"], "test_cli.py' is not valid YAML: "),
         (
             ["score", ".", "--model", "m", "--output", "nowhere/x.json"],
             "--output is 'nowhere/x.json', expected a file",

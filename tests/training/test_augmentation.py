@@ -90,7 +90,7 @@ def test_split_for_the_embedding_cache():
             [{"RandomAfine": {}}],
             "Neither torchvision nor torchaudio has a transform 'RandomAfine'. Near",
         ),
-        ([{"FrequencyMask": {}}], "Near ones: .'FrequencyMasking'"),
+        ([{"FrequencyMask": {}}], "Did you mean 'FrequencyMasking'"),
         ([{"RandomAffine": {"turn": 1}}], "RandomAffine: .*turn"),
         ([{"RandomApply": {"transforms": [{"RandomAfine": {}}]}}], "a transform 'RandomAfine'. Near"),
         (["RandomAffine"], "Expected a transform as {name: arguments}, got 'RandomAffine'"),

@@ -267,11 +267,11 @@ def test_overrides():
         (["stagess=[]"], "unknown key 'stagess'. Did you mean 'stages'?"),
         (["stages.0.pairs.text.image={}"], "stages.0.: pairs: text: unknown key 'image'. Did you mean 'images'?"),
         (["evaluation.image={}"], r"missing \['source'\]"),
-        (["stages.0.pairs=5"], "pairs: expected a mapping, got 5"),
+        (["stages.0.pairs=5"], "pairs: expected a mapping, but got 5"),
         (["stages.7.name=x"], "there is no '7'"),
         (["stages.x.name=x"], "there is no 'x'"),
-        (["seed"], "expected key=value, got 'seed'"),
-        (["seed=[1"], "no valid YAML"),
+        (["seed"], "as key=value, but got 'seed'"),
+        (["seed=[1"], "not valid YAML"),
     ],
 )
 def test_invalid_overrides(overrides, message):
@@ -282,10 +282,10 @@ def test_invalid_overrides(overrides, message):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("stages: [", "no valid YAML"),
+        ("stages: [", "not valid YAML"),
         ("- 1", "expected a mapping of Recipe"),
         ("", "expected a mapping"),
-        ("a: !!python/name:os.system x", "no valid YAML"),
+        ("a: !!python/name:os.system x", "not valid YAML"),
     ],
 )
 def test_invalid_files(tmp_path, text, message):
@@ -295,10 +295,10 @@ def test_invalid_files(tmp_path, text, message):
 
 
 def test_unknown_recipe():
-    with pytest.raises(
-        ValueError, match=r"no recipe 'digit': give a file, or one of .*'six_digits'.*Near ones: .'digits'"
-    ):
+    with pytest.raises(ValueError, match="no file and no recipe 'digit'. Did you mean 'digits'"):
         load_recipe("digit")
+    with pytest.raises(ValueError, match="no recipe 'xyz'. Choose from .*'six_digits'"):
+        load_recipe("xyz")
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_unknown_recipe():
         (["model.modalities=[text, smell]"], "smell"),
         (
             ["stages.0.pairs.text.augmentation.image=[{RandomAfine: {}}]"],
-            "a transform 'RandomAfine'. Near ones: .'RandomAffine'",
+            "a transform 'RandomAfine'. Did you mean 'RandomAffine'",
         ),
         (["stages.0.pairs.text.augmentation.image=[{RandomAffine: {turn: 1}}]"], "RandomAffine: .*turn"),
         (["stages.0.pairs.text.augmentation.image=[RandomAffine]"], "Expected a transform as {name: arguments}"),

@@ -1,3 +1,3 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Helpers that know nothing of ImageBind."""
+"""Helpers that do not depend on ImageBind."""

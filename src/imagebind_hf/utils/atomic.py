@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are there whole or not at all."""
+"""Atomic writes: a reader never sees an incomplete file."""
 
 import os
 from collections.abc import Callable
@@ -8,20 +8,20 @@ from pathlib import Path
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside a file, then put it in its place: whoever is killed leaves no half of one.
+    """Write a file atomically: write a temporary file in the same folder, then rename it.
 
     Args:
         path: The file.
-        write: Writes the file that it is given.
+        write: Function that writes to the path that it is given.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        write(beside)
-        beside.replace(path)
+        write(temporary)
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a text file like this; what cannot be encoded, as a question mark."""
-    replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8", errors="replace"))
+    """Write a text file atomically, in UTF-8. Characters that cannot be encoded are replaced by question marks."""
+    replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="replace"))

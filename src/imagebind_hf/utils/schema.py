@@ -1,9 +1,8 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Settings as YAML files: read safely, checked against dataclasses, with near names for what is unknown."""
+"""Settings from YAML files: loaded safely and validated against dataclasses."""
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,23 +10,25 @@ from typing import Any, TypeVar
 
 import yaml
 
+from .names import nearest_name
+
 T = TypeVar("T")
 
 
 def load_settings(
     kind: type[T], path: str | Path, packaged: Traversable, overrides: Sequence[str] | None = None, what: str = "file"
 ) -> T:
-    """Read settings.
+    """Load settings from a YAML file.
 
     Args:
         kind: The dataclass.
         path: A YAML file, or the name of one in `packaged`.
-        packaged: Folder of the package's own files.
-        overrides: `a.b=value` each, values as YAML; list items by number.
-        what: What such a file is called in errors.
+        packaged: Folder with the package's own files.
+        overrides: Changes of the form `a.b=value`. Values are YAML; items of lists are given by their index.
+        what: Name of this kind of file in error messages.
 
     Raises:
-        ValueError: If there is no such file, it is no valid YAML, or a key is unknown; near names are suggested.
+        ValueError: If the file does not exist or is not valid YAML, or a key is unknown.
     """
     file = Path(path)
     if not file.is_file():
@@ -35,19 +36,18 @@ def load_settings(
             entry.name.removesuffix(".yaml"): entry for entry in packaged.iterdir() if entry.name.endswith(".yaml")
         }
         if str(path) not in known:
-            near = difflib.get_close_matches(str(path), known, n=3)
-            hint = f" Near ones: {near}." if near else ""
-            raise ValueError(f"There is no {what} {str(path)!r}: give a file, or one of {sorted(known)}.{hint}")
+            hint = nearest_name(str(path), sorted(known))
+            raise ValueError(f"There is no file and no {what} {str(path)!r}. {hint}")
         file = known[str(path)]
     values = read_yaml(file)
     for item in overrides or []:
         key, equals, value = item.partition("=")
         if not equals:
-            raise ValueError(f"An override: expected key=value, got {item!r}.")
+            raise ValueError(f"Expected an override as key=value, but got {item!r}.")
         try:
             _override(values, key, yaml.safe_load(value))
         except yaml.YAMLError as error:
-            raise ValueError(f"An override of {key!r} is no valid YAML: {error}") from error
+            raise ValueError(f"The override of {key!r} is not valid YAML: {error}") from error
     return build(kind, values, str(path))
 
 
@@ -55,24 +55,24 @@ def read_yaml(file: Path | Traversable) -> Any:
     """Read a YAML file into plain values.
 
     Raises:
-        ValueError: If it is no valid YAML, or no text.
+        ValueError: If the file is not valid YAML, or not text in UTF-8.
     """
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{str(file)!r} is no valid YAML: {error}") from error
+        raise ValueError(f"{str(file)!r} is not valid YAML: {error}") from error
 
 
 def build(kind: Any, values: Any, where: str) -> Any:
-    """Make a dataclass (also nested in lists, dicts and optionals) from plain values.
+    """Build a dataclass from plain values, also nested in lists, dicts and optionals.
 
     Args:
         kind: The dataclass, or the type of a field.
-        values: What YAML gave.
-        where: What the values are, for errors.
+        values: The content of a YAML file.
+        where: Name of the values in error messages.
 
     Raises:
-        ValueError: For a key that is unknown or missing, or a value of another form.
+        ValueError: If a key is unknown or missing, or a value does not have the form that its type needs.
     """
     if dataclasses.is_dataclass(kind):
         _expect(dict, values, f"a mapping of {kind.__name__}", where)
@@ -100,12 +100,10 @@ def build(kind: Any, values: Any, where: str) -> Any:
 
 
 def check_keys(values: Iterable[str], known: Sequence[str], where: str) -> None:
-    """Raise a ValueError for the first unknown name, with the one that is near."""
+    """Raise a ValueError for the first unknown name, with the nearest known one."""
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {list(known)}."
-            raise ValueError(f"{where}: unknown key {name!r}.{hint}")
+            raise ValueError(f"{where}: unknown key {name!r}. {nearest_name(name, known)}")
 
 
 def _override(values: Any, key: str, value: Any) -> None:
@@ -121,10 +119,10 @@ def _place(values: Any, name: str, key: str) -> str | int:
     if isinstance(values, dict):
         return name
     if not isinstance(values, list) or not name.isdecimal() or int(name) >= len(values):
-        raise ValueError(f"An override of {key!r}: there is no {name!r} in {values!r}.")
+        raise ValueError(f"The override of {key!r} is not possible: there is no {name!r} in {values!r}.")
     return int(name)
 
 
 def _expect(kind: type, values: Any, what: str, where: str) -> None:
     if not isinstance(values, kind):
-        raise ValueError(f"{where}: expected {what}, got {values!r}.")
+        raise ValueError(f"{where}: expected {what}, but got {values!r}.")

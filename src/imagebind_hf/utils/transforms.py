@@ -1,13 +1,14 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The transforms of torchvision (v2) and torchaudio, by name, as YAML says them."""
+"""Transforms of torchvision (v2) and torchaudio by name, as YAML files contain them."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torchaudio
 from torchvision.transforms import v2
+
+from .names import nearest_name
 
 Transforms = Sequence[Mapping[str, Any]]
 _TRANSFORMS = {
@@ -16,14 +17,14 @@ _TRANSFORMS = {
 
 
 def build_transforms(transforms: Transforms) -> v2.Compose | None:
-    """Make a chain of transforms, or nothing of none.
+    """Create a chain of transforms. Return `None` if there are none.
 
     Args:
-        transforms: `{name: arguments}` each, as a recipe says them: `[{"RandomAffine": {"degrees": 10}}]`. An argument
-            `transforms` holds transforms likewise: `[{"RandomApply": {"transforms": […], "p": 0.1}}]`.
+        transforms: A list of `{name: arguments}`, for example `[{"RandomAffine": {"degrees": 10}}]`. An argument
+            `transforms` is such a list, too: `[{"RandomApply": {"transforms": […], "p": 0.1}}]`.
 
     Raises:
-        ValueError: For an unknown transform, or arguments that it does not take.
+        ValueError: If a transform or one of its arguments is unknown.
     """
     chain = _build(transforms)
     return v2.Compose(chain) if chain else None
@@ -33,12 +34,11 @@ def _build(transforms: Transforms) -> list[Callable]:
     chain = []
     for entry in transforms:
         if not isinstance(entry, Mapping) or len(entry) != 1:
-            raise ValueError(f"Expected a transform as {{name: arguments}}, got {entry!r}.")
+            raise ValueError(f"Expected a transform as {{name: arguments}}, but got {entry!r}.")
         ((name, arguments),) = entry.items()
         if name not in _TRANSFORMS:
-            near = difflib.get_close_matches(name, _TRANSFORMS, n=3)
-            hint = f" Near ones: {near}." if near else ""
-            raise ValueError(f"Neither torchvision nor torchaudio has a transform {name!r}.{hint}")
+            hint = nearest_name(name, _TRANSFORMS)
+            raise ValueError(f"Neither torchvision nor torchaudio has a transform {name!r}. {hint}")
         arguments = dict(arguments or {})
         if "transforms" in arguments:
             arguments["transforms"] = _build(arguments["transforms"])
