@@ -1,121 +1,150 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What the Space shows: small pictures of items, the matrix and the finds, as HTML."""
+"""The HTML of the app: thumbnails of items, the matrix, search results, and error messages."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-import gradio as gr
 import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex
 
 from ...search.thumbnails import thumbnail as draw
 
-# From light to dark, so that the best stands out on white and on black.
-COLOURS = matplotlib.colormaps["YlGnBu"]
-
-# Darker than the theme's own teal, for contrast.
-TEAL = "#f0fdfa #ccfbf1 #99f6e4 #5eead4 #0d9488 #0f766e #0f766e #115e59 #134e4a #134e4a #042f2e".split()
-# Nothing is fetched from elsewhere: the fonts are the system's.
-THEME = gr.themes.Soft(
-    primary_hue=gr.themes.Color(*TEAL, name="dark-teal"),
-    font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
-    font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+# From light to dark, so that the best value stands out on a light and on a dark page.
+COLORS = matplotlib.colormaps["YlGnBu"]
+# Columns of thumbnails that fit on a phone (390 px) without scrolling.
+PHONE_COLUMNS = 8
+# Starts a recording and stops the one that is playing.
+_TOGGLE = (
+    "const own = this.querySelector('audio, video');"
+    "document.querySelectorAll('.ib-play :is(audio, video)').forEach(other => other === own || other.pause());"
+    "own.paused ? own.play() : own.pause()"
 )
-
-CSS = """
-.dark button[role=tab][aria-selected=true] {color: #5eead4}
-.ib-scroll {overflow-x: auto; padding: 2px}
-.ib-matrix {border-collapse: separate; border-spacing: 3px; margin: 0 auto}
-.ib-matrix th {font-weight: 500; padding: 2px; vertical-align: middle; text-align: center}
-.ib-matrix th[scope=row] {position: sticky; left: 0; background: var(--background-fill-primary); z-index: 1}
-.ib-matrix td {width: 58px; min-width: 42px; height: 58px; padding: 0; border-radius: 8px; text-align: center;
-  font-variant-numeric: tabular-nums; font-size: 14px}
-.ib-matrix td.best {outline: 3px solid #e8590c; outline-offset: -1px; font-weight: 700}
-.ib-thumb {display: inline-block; border-radius: 8px; object-fit: cover; width: 52px; height: 52px; margin: 0}
-.ib-words {display: inline-block; max-width: 120px; font-size: 13px; line-height: 1.25; overflow-wrap: anywhere}
-.ib-note {text-align: center; font-size: 14px; color: var(--body-text-color); opacity: 0.8; margin-top: 8px}
-.ib-finds {display: grid; gap: 10px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); margin-bottom: 14px;
-  padding: 0; list-style: none}
-.ib-finds li {border: 1px solid var(--border-color-primary); border-radius: 12px; padding: 10px; margin: 0;
-  text-align: center; background: var(--block-background-fill)}
-.ib-finds .ib-thumb {width: 88px; height: 88px}
-.ib-finds .ib-words {font-size: 15px; min-height: 40px}
-.ib-finds audio, .ib-preview audio {width: 100%; height: 36px; margin-top: 6px}
-.ib-finds small, .ib-finds b {display: block}
-.ib-finds small { overflow-wrap: anywhere; color: var(--body-text-color); opacity: 0.8}
-.ib-title {font-weight: 600; margin: 10px 0 6px}
-.ib-preview {text-align: center}
-.ib-preview .ib-thumb {width: 128px; height: 128px}
-"""
+_STATE = (
+    "onplay=\"this.parentElement.classList.add('on')\" "
+    "onpause=\"this.parentElement.classList.remove('on')\" onended=\"this.parentElement.classList.remove('on')\""
+)
 
 
 @lru_cache(maxsize=1024)
 def thumbnail(modality: str, value: str) -> str:
-    """Show a text, or a small picture of a file, as HTML.
+    """Return the HTML of a text, or of a small image of a file.
 
     Raises:
         ValueError: If the file cannot be read.
     """
     if modality == "text":
         return f'<span class="ib-words">{escape(value)}</span>'
-    source = "data:image/jpeg;base64," + base64.b64encode(draw(modality, value)).decode()
+    source = _data_url(modality, value)
+    if source is None:
+        return f'<span class="ib-words">{escape(Path(value).name)}</span>'
     name = escape(f"{modality}: {Path(value).name}")
     return f'<img class="ib-thumb" src="{source}" alt="{name}" title="{name}">'
 
 
-def _player(value: str) -> str:
-    name = escape(Path(value).name)
-    return f'<audio controls preload="none" aria-label="{name}" src="gradio_api/file={quote(value)}"></audio>'
+def item(modality: str, value: str) -> str:
+    """Return the HTML of an item: its thumbnail, which plays audio and video when clicked."""
+    small = thumbnail(modality, value)
+    if modality not in ("audio", "video"):
+        return small
+    name, source = escape(Path(value).name), f"gradio_api/file={quote(value)}"
+    if modality == "audio":
+        content = f'{small}<audio preload="none" src="{source}" {_STATE}></audio>'
+    else:
+        poster = _data_url(modality, value)
+        content = (
+            f'<video class="ib-thumb" preload="none" playsinline poster="{poster}" src="{source}" {_STATE}></video>'
+        )
+    return f'<button type="button" class="ib-play" aria-label="Play {name}" onclick="{_TOGGLE}">{content}</button>'
 
 
 def preview(modality: str, value: str) -> str:
-    """Show one item, with a player if it is a sound."""
-    player = _player(value) if modality == "audio" else ""
-    return f'<div class="ib-preview">{thumbnail(modality, value)}{player}</div>'
+    """Return the HTML of one item, larger."""
+    return f'<div class="ib-preview">{item(modality, value)}</div>'
+
+
+def examples(modality: str, values: Sequence[str]) -> str:
+    """Return a row of buttons, one for each example."""
+    buttons = "".join(
+        f'<button type="button" data-number="{number}" '
+        f'aria-label="Example: {escape(value if modality == "text" else Path(value).name)}">'
+        f"{thumbnail(modality, value)}</button>"
+        for number, value in enumerate(values)
+    )
+    return f'<div class="ib-examples"><span class="ib-label">Examples</span>{buttons}</div>' if values else ""
 
 
 def matrix(sides: Sequence[tuple[str, Sequence[str]]], values: np.ndarray, note: str) -> str:
-    """Draw a matrix of numbers as a coloured table.
+    """Return a matrix of numbers as a colored table.
 
     Args:
-        sides: Modality and items of rows, and of columns.
-        values: Numbers of shape `(rows, columns)`; the best of each row is outlined.
-        note: What the numbers are.
+        sides: Modality and items of the rows, and of the columns.
+        values: Numbers of shape `(rows, columns)`. The largest of each row is outlined.
+        note: Description of the numbers.
     """
-    rows, columns = ([thumbnail(modality, item) for item in items] for modality, items in sides)
+    rows, columns = ([item(modality, value) for value in items] for modality, items in sides)
     low, high = values.min(), values.max()
     lines = ["<tr><td></td>" + "".join(f'<th scope="col">{column}</th>' for column in columns) + "</tr>"]
     for row, numbers in zip(rows, values, strict=True):
         cells = []
         for place, number in enumerate(numbers):
-            colour = COLOURS((number - low) / max(high - low, 1e-9))
+            color = COLORS((number - low) / max(high - low, 1e-9))
             best = ' class="best"' if len(numbers) > 1 and place == numbers.argmax() else ""
-            style = f"background: {to_hex(colour)}; color: {_ink(colour)}"
+            style = f"background: {to_hex(color)}; color: {_text_color(color)}"
+            # A typographic minus sign would be wider than the cell on a phone.
             cells.append(f'<td{best} style="{style}">{number:.2f}</td>')
         lines.append(f'<tr><th scope="row">{row}</th>{"".join(cells)}</tr>')
     table = f'<table class="ib-matrix" aria-label="{escape(note)}">{"".join(lines)}</table>'
-    return f'<div class="ib-scroll" tabindex="0">{table}</div><p class="ib-note">{escape(note)}</p>'
+    hint = ""
+    if len(columns) > PHONE_COLUMNS - (sides[0][0] == "text"):
+        hint = f'<p class="ib-hint">Scroll sideways to see all {len(columns)} columns.</p>'
+    return f'<div class="ib-scroll" tabindex="0">{table}</div>{hint}<p class="ib-note">{escape(note)}</p>'
 
 
-def _ink(colour: tuple[float, ...]) -> str:
-    """Return white or nearly black, whichever stands out more on a colour (WCAG's relative luminance)."""
-    shares = np.array(colour[:3])
-    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
-    return "#fff" if linear @ (0.2126, 0.7152, 0.0722) < 0.18 else "#111"
-
-
-def finds(title: str, modality: str, found: Sequence[tuple[str, float]]) -> str:
-    """Show what was found of one modality, with cosines."""
+def hits(title: str, modality: str, found: Sequence[tuple[str, float]]) -> str:
+    """Return the search results of one modality with their cosine similarities."""
     cards = []
     for value, cosine in found:
         name = "" if modality == "text" else f"<small>{escape(Path(value).name)}</small>"
-        player = _player(value) if modality == "audio" else ""
-        cards.append(f"<li>{thumbnail(modality, value)}{player}{name}<b>{cosine:.2f}</b></li>")
+        cards.append(f"<li>{item(modality, value)}{name}<b>{cosine:.2f}</b></li>")
     heading = f'<h3 class="ib-title">{escape(title)}</h3>'
-    return heading + f'<ul class="ib-finds" data-modality="{modality}">{"".join(cards)}</ul>'
+    content = f'<ul class="ib-hits" data-modality="{escape(modality)}">{"".join(cards)}</ul>'
+    if not cards:
+        content = '<p class="ib-note">The index has no other item of this modality.</p>'
+    return f"<section>{heading}{content}</section>"
+
+
+def sections(parts: Sequence[str]) -> str:
+    """Return the results of all modalities, side by side if there is room."""
+    return f'<div class="ib-sections">{"".join(parts)}</div>'
+
+
+def about(facts: Mapping[str, str]) -> str:
+    """Return a list of facts about the model."""
+    return (
+        '<dl class="ib-about">'
+        + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+        + "</dl>"
+    )
+
+
+def problem(message: str) -> str:
+    """Return an error message, to be shown in place of a result."""
+    return f'<div class="ib-error" role="alert">{escape(message)}</div>'
+
+
+def _data_url(modality: str, value: str) -> str | None:
+    jpeg = draw(modality, value)
+    return None if jpeg is None else "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def _text_color(color: tuple[float, ...]) -> str:
+    """Return white or nearly black, whichever has more contrast with a color (relative luminance of WCAG 2)."""
+    channels = np.array(color[:3])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return "#fff" if linear @ (0.2126, 0.7152, 0.0722) < 0.18 else "#111"
