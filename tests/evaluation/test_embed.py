@@ -226,7 +226,7 @@ def test_what_could_not_be_read_is_tried_again(model, processor, calls, monkeypa
         return load(item)
 
     with monkeypatch.context() as patch:
-        patch.setattr("imagebind_hf.models.imagebind.image_processing_imagebind.load_image", fail)
+        patch.setattr("imagebind_hf.models.imagebind.image_processing_utils.load_image", fail)
         assert embed_dataset_cached(model, processor, rows, "image")[1] == {2: "Item 0 of 1: no decoder"}
     calls.clear()
     embeds, unreadable = embed_dataset_cached(model, processor, rows, "image")

@@ -212,7 +212,7 @@ def test_other_faults_are_errors_that_leave_nothing_behind(hub, published, statu
 
 def test_what_arrives_damaged_is_never_loaded(hub, published):
     hub.faults.append(Fault("GET", "model-imu.safetensors", flip=True))
-    with pytest.raises(OSError, match="model-imu.safetensors arrived damaged: its SHA-256 is"):
+    with pytest.raises(OSError, match="model-imu.safetensors is corrupted: expected SHA-256"):
         AutoModel.from_pretrained(NAME, modalities=["imu"])
     assert_equal(AutoModel.from_pretrained(NAME, modalities=["imu"]), published)
 

@@ -45,14 +45,14 @@ def test_parity(path, published):
     # In silent bins, whose logarithm is steep, another CPU's FFT shows: up to 1e-4 seen.
     assert difference[0].mean() <= 1e-5 and difference[0].max() <= 2e-3, "the first clip, on which nothing leaked yet"
     assert difference.mean() <= 1e-4
-    # The published code subtracts the mean of a clip from the waveform itself, so that clips that overlap see the
-    # subtraction of those before them. Silent bins show it most.
+    # The original implementation subtracts the mean of a clip from the waveform in place, which changes overlapping
+    # clips. The effect is largest in silent bins.
     assert difference.max() <= 1e-2
 
 
 @pytest.mark.parametrize("path", AUDIO, ids=lambda path: path.stem)
-def test_parity_with_the_leak(path, published):
-    """With the published code's subtraction in place, every clip agrees: nothing else differs."""
+def test_parity_with_subtraction_in_place(path, published):
+    """With the in-place subtraction of the original implementation, all clips agree."""
     waveform = EXTRACTOR._waveform(str(path), None).clone()
     clips = []
     for start, end in clip_bounds(len(waveform), 16_000, 3, 2.0):
@@ -62,8 +62,8 @@ def test_parity_with_the_leak(path, published):
     assert (EXTRACTOR._spectrograms(clips) - theirs).abs().max() <= 2e-3
 
 
-def test_forms_of_one_sound(tmp_path):
-    # Noise: no mel bin is silent, so that 16 bits are as good as 32.
+def test_formats_of_audio(tmp_path):
+    # Noise, so that no mel bin is silent and 16 bits have the precision of 32.
     waveform = np.random.default_rng(0).uniform(-0.5, 0.5, 24_000).astype(np.float32)
     (tmp_path / "tone.flac").write_bytes(encode(waveform, 16_000, "FLAC"))
     expected = EXTRACTOR(waveform, sampling_rate=16_000, return_tensors="pt")["input_features"]
@@ -85,7 +85,7 @@ def test_forms_of_one_sound(tmp_path):
         features = EXTRACTOR(form, return_tensors="pt")["input_features"]
         torch.testing.assert_close(features, expected, atol=0.05, rtol=0)  # 16 bits
     integers = (waveform * 32768).astype(np.int16)
-    # A decoded sound may name its file.
+    # Decoded audio may also have a path.
     for form in (integers, {"array": integers, "sampling_rate": 16_000, "path": "tone.flac"}):
         features = EXTRACTOR(form, sampling_rate=16_000, return_tensors="pt")["input_features"]
         torch.testing.assert_close(features, expected, atol=0.05, rtol=0)
@@ -112,7 +112,7 @@ def test_whole_rates_may_be_floats():
 
 
 def test_torchcodec_decoder():
-    """What `datasets` gives for an audio column; of the decoder only this is used."""
+    """The decoder that `datasets` returns for an audio column. Only this method is used."""
     waveform = tone(1.0, 8_000)
     samples = SimpleNamespace(data=torch.from_numpy(waveform)[None], sample_rate=8_000)
     features = EXTRACTOR(SimpleNamespace(get_all_samples=lambda: samples), return_tensors="pt")["input_features"]
@@ -159,39 +159,43 @@ def test_options_and_saving(tmp_path):
     rate=st.sampled_from([8_000, 11_025, 16_000, 44_100]),
 )
 @settings(max_examples=25, deadline=None)
-def test_any_finite_sound(values, rate):
+def test_any_finite_audio(values, rate):
     features = EXTRACTOR({"array": values, "sampling_rate": rate}, return_tensors="pt")["input_features"]
     assert features.shape == (1, 3, 128, 204) and torch.isfinite(features).all()
 
 
 @pytest.mark.parametrize(
-    "sound, rate, message",
+    "audio, rate, message",
     [
-        ([], 16_000, "empty list of sounds"),
+        ([], 16_000, "empty list of recordings"),
         (np.zeros(0), 16_000, r"got \(0,\)"),
         (np.array([1.0, np.nan]), 16_000, "not finite"),
         (np.array([1.0, np.inf]), 16_000, "not finite"),
         (np.zeros(10, dtype=complex), 16_000, "real numbers"),
         (np.zeros((2, 2, 2)), 16_000, r"got \(2, 2, 2\)"),
-        ([np.zeros((20, 900))], 16_000, "20 channels"),
-        (np.zeros(100), 8_000, "works at 16000 Hz, the arrays are at 8000 Hz"),
+        ([np.zeros((20, 900))], 16_000, "at most 8 channels, but .* has 20"),
+        (np.zeros(100), 8_000, "Expected arrays at 16000 Hz, but got 8000 Hz"),
         ({"array": np.zeros(100)}, None, "keys 'array' and 'sampling_rate'"),
-        ({"array": np.zeros(100), "sampling_rate": 0}, None, "sampling rate in Hz, got 0"),
-        ({"array": np.zeros(100), "sampling_rate": 44_100.5}, None, "whole sampling rate in Hz, got 44100.5"),
-        ({"array": np.zeros(100), "sampling_rate": float("nan")}, None, "whole sampling rate in Hz, got nan"),
-        ({"array": np.zeros(100), "sampling_rate": "8000"}, None, "whole sampling rate in Hz, got '8000'"),
-        (np.zeros(100, dtype=np.int64), 16_000, "integers in an array of 8, 16 or 32 bits, got torch.int64"),
-        ([0, 120, -3000], 16_000, "integers in an array of 8, 16 or 32 bits, got torch.int64"),
-        (np.zeros(100, dtype=np.uint16), 16_000, "got torch.uint16"),
+        (
+            {"array": np.zeros(100), "sampling_rate": 0},
+            None,
+            "sampling_rate to be a positive integer in Hz, but got 0",
+        ),
+        ({"array": np.zeros(100), "sampling_rate": 44_100.5}, None, "positive integer in Hz, but got 44100.5"),
+        ({"array": np.zeros(100), "sampling_rate": float("nan")}, None, "positive integer in Hz, but got nan"),
+        ({"array": np.zeros(100), "sampling_rate": "8000"}, None, "positive integer in Hz, but got '8000'"),
+        (np.zeros(100, dtype=np.int64), 16_000, "array of integers with 8, 16 or 32 bits, but got torch.int64"),
+        ([0, 120, -3000], 16_000, "array of integers with 8, 16 or 32 bits, but got torch.int64"),
+        (np.zeros(100, dtype=np.uint16), 16_000, "but got torch.uint16"),
         ("no/such/file.wav", None, "no/such/file.wav"),
         (b"", None, "bytes"),
-        (b"not a sound at all", None, "bytes"),
-        ([None], 16_000, "a sound"),
+        (b"not audio at all", None, "bytes"),
+        ([None], 16_000, "Expected audio as"),
     ],
 )
-def test_bad_sounds(sound, rate, message):
+def test_bad_audio(audio, rate, message):
     with pytest.raises(ValueError, match=message):
-        EXTRACTOR(sound, sampling_rate=rate)
+        EXTRACTOR(audio, sampling_rate=rate)
 
 
 def test_missing_rate_warns(monkeypatch):
@@ -200,7 +204,7 @@ def test_missing_rate_warns(monkeypatch):
     said = []
     monkeypatch.setattr(module.logger, "warning_once", said.append)
     EXTRACTOR(tone(1))
-    assert len(said) == 1 and "No sampling_rate given" in said[0]
+    assert len(said) == 1 and "No sampling_rate was given" in said[0]
 
 
 def test_imu_forms():
@@ -250,14 +254,14 @@ def test_any_finite_signal(signal, rate):
     "signal, options, message",
     [
         ([], {}, "empty list of signals"),
-        (np.zeros((5, 100)), {}, r"shape \(6, T\) or \(T, 6\), got \(5, 100\)"),
+        (np.zeros((5, 100)), {}, r"shape \(6, T\) or \(T, 6\), but got \(5, 100\)"),
         (np.zeros((6, 0)), {}, r"got \(6, 0\)"),
         (np.full((6, 10), np.inf), {}, "infinite values"),
         ({"accel": np.zeros((3, 5))}, {}, "keys 'accel' and 'gyro'"),
-        ({"accel": np.zeros((3, 5)), "gyro": np.zeros((3, 6))}, {}, "differ in length"),
-        (np.zeros((6, 10)), {"accel_unit": "ft/s^2"}, "Unknown unit 'ft/s\\^2'"),
-        (np.zeros((6, 10)), {"sampling_rate": -5}, "sampling rate in Hz, got -5"),
-        (np.zeros((6, 10)), {"channels": ["a"] * 6}, "expected an order of"),
+        ({"accel": np.zeros((3, 5)), "gyro": np.zeros((3, 6))}, {}, "accel and gyro with the same length"),
+        (np.zeros((6, 10)), {"accel_unit": "ft/s^2"}, "Expected the unit to be one of .*, but got 'ft/s\\^2'"),
+        (np.zeros((6, 10)), {"sampling_rate": -5}, "positive sampling rate in Hz, but got -5"),
+        (np.zeros((6, 10)), {"channels": ["a"] * 6}, "Expected channels to be a permutation of"),
         ("signal.csv", {}, "There is no file .signal.csv."),
         ([["a", "b"]], {}, "a signal as numbers"),
     ],
@@ -268,7 +272,7 @@ def test_bad_signals(signal, options, message):
 
 
 def write_csv(path: Path, times: np.ndarray, values: np.ndarray, broken: bool = False) -> Path:
-    """Write a file as Ego4D has them: gyroscope first, its own name for the accelerometer."""
+    """Write a file as in Ego4D: gyroscope first, another name for the accelerometer."""
     lines = ["component_idx,component_timestamp_ms,canonical_timestamp_ms,gyro_x,gyro_y,gyro_z,accl_x,accl_y,accl_z"]
     for time, row in zip(times, values.T, strict=True):
         lines.append(",".join(["0", f"{time}", f"{time}", *(f"{value:.6f}" for value in (*row[3:], *row[:3]))]))
@@ -280,7 +284,7 @@ def write_csv(path: Path, times: np.ndarray, values: np.ndarray, broken: bool = 
 
 def test_imu_csv(tmp_path):
     rng = np.random.default_rng(0)
-    times = 1000 + np.cumsum(rng.uniform(4, 6, 3000))  # about 200 Hz, as a jittering clock tells
+    times = 1000 + np.cumsum(rng.uniform(4, 6, 3000))  # about 200 Hz with jitter
     signal = np.stack([np.sin(times / 700 + k) + k for k in range(6)])
     file = write_csv(tmp_path / "imu.csv", times, signal, broken=True)
     expected = np.stack([np.sin((times[0] + np.arange(2000) * 5) / 700 + k) + k for k in range(6)])
@@ -298,18 +302,24 @@ def test_imu_timestamps():
     np.testing.assert_allclose(features[:21], np.arange(21) / 2, atol=1e-5)
     assert not features[21:].any()
     for times in (np.arange(10), np.arange(11)[::-1], np.full(11, np.nan)):
-        with pytest.raises(ValueError, match="Expected 11 timestamps that do not fall"):
+        with pytest.raises(ValueError, match="Expected 11 finite timestamps in ascending order"):
             ImageBindImuFeatureExtractor()({**values, "timestamps": times})
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", r"the columns \['accel_x'.* are missing"),
-        ("canonical_timestamp_ms,accl_x,accl_y,accl_z,gyro_x,gyro_y\n1,1,1,1,1,1\n", r"\['gyro_z'\] are missing"),
-        ("accl_x,accl_y,accl_z,gyro_x,gyro_y,gyro_z\n1,1,1,1,1,1\n", r"\['canonical_timestamp_ms'\] are missing"),
-        ("canonical_timestamp_ms,accl_x,accl_y,accl_z,gyro_x,gyro_y,gyro_z\n", "has no lines with a time"),
-        ("\x00\x01\x02", "are missing|Cannot read"),
+        ("", r"expected the columns \['accel_x'"),
+        (
+            "canonical_timestamp_ms,accl_x,accl_y,accl_z,gyro_x,gyro_y\n1,1,1,1,1,1\n",
+            r"expected the columns \['gyro_z'\], but got",
+        ),
+        (
+            "accl_x,accl_y,accl_z,gyro_x,gyro_y,gyro_z\n1,1,1,1,1,1\n",
+            r"expected the columns \['canonical_timestamp_ms'\], but got",
+        ),
+        ("canonical_timestamp_ms,accl_x,accl_y,accl_z,gyro_x,gyro_y,gyro_z\n", "has no rows with a timestamp"),
+        ("\x00\x01\x02", "expected the columns|Cannot read"),
     ],
 )
 def test_bad_imu_csv(tmp_path, text, message):
@@ -321,7 +331,7 @@ def test_bad_imu_csv(tmp_path, text, message):
         ImageBindImuFeatureExtractor()(tmp_path / "none.csv")
 
 
-def test_columns_of_a_data_set():
+def test_columns_of_a_dataset():
     rng = np.random.default_rng(0)
     rows = Dataset.from_dict({"audio": rng.uniform(-1, 1, (2, 4000)).tolist(), "imu": rng.normal(size=(2, 6, 50))})
     for extractor, column in ((ImageBindFeatureExtractor(), "audio"), (IMU, "imu")):

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The model against numbers that the published implementation computed. Float32, CPU."""
+"""Compare the model with the outputs of the original implementation. Float32, CPU."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
 
 
 def layout(case: str, values: torch.Tensor) -> torch.Tensor:
-    """From the published layouts to ours: audio has no channel axis, frames come before channels."""
+    """Convert the layouts of the original implementation: no channel axis for audio, frames before channels."""
     if case.startswith("audio"):
         return values.squeeze(-3)
     return values.transpose(2, 3) if case == "vision_clips" else values
@@ -81,7 +81,7 @@ def test_loss_and_gradients(original: ImageBindModel, parity):
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa", "flex_attention"])
 @torch.no_grad()
-def test_text_padding_never_matters(attention, original, parity):
+def test_text_padding_has_no_effect(attention, original, parity):
     original.set_attn_implementation(attention)
     input_ids = parity["input.text"]
     end = int(input_ids.argmax(dim=1).max()) + 1

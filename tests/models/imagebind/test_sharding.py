@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What saving leaves alone, and what it clears away."""
+"""Which files saving keeps, and which it removes."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def test_saving_again_removes_its_own_weights_and_no_others(small, tmp_path):
         json.dumps({"weight_map": {"a": "../mine.safetensors", "b": "mine.txt", "c": 3}}),
     ],
 )
-def test_an_index_cannot_have_other_files_removed(small, tmp_path, index):
+def test_an_index_cannot_remove_other_files(small, tmp_path, index):
     folder = tmp_path / "model"
     folder.mkdir()
     for file in (tmp_path / "mine.safetensors", folder / "mine.txt"):
@@ -74,17 +74,17 @@ ImageBindModel(ImageBindConfig(imu_config=tower, modalities=["imu"])).save_pretr
 """
 
 
-def test_what_a_killed_save_left_goes_with_a_later_one(small, tmp_path):
+def test_staging_folders_of_killed_processes_are_removed(small, tmp_path):
     process = subprocess.run([sys.executable, "-c", KILLED.format(folder=str(tmp_path))], capture_output=True)
     assert process.returncode == -signal.SIGKILL
     (left,) = tmp_path.glob(".saving-*")
     assert (left / "model-imu.safetensors").is_file()
     small.save_pretrained(tmp_path)
-    assert left.is_dir(), "it may belong to a process that is saving now"
+    assert left.is_dir(), "another process may be writing it"
     hours_ago = time.time() - 2 * 3600
     os.utime(left, (hours_ago, hours_ago))
     small.save_pretrained(tmp_path)
-    assert left.is_dir(), "a file in it was written lately"
+    assert left.is_dir(), "a file in it was written recently"
     for file in left.iterdir():
         os.utime(file, (hours_ago, hours_ago))
     small.save_pretrained(tmp_path)

@@ -23,7 +23,7 @@ VOCABULARY = TOKENIZER.get_vocab()
 LONG = "a dog and " * 60
 START, END = 49406, 49407
 
-# An oracle: the published rules, byte-pair merging written out, on the vocabulary that the package carries.
+# A reference implementation of the published rules with the vocabulary of this package.
 MODEL = json.loads(TOKENIZER.backend_tokenizer.to_str())["model"]
 RANKS = {tuple(merge): rank for rank, merge in enumerate(MODEL["merges"])}
 PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
@@ -61,11 +61,11 @@ def test_ids_are_the_published(text, ids):
     encoded = TOKENIZER(text, padding="max_length")
     assert encoded["input_ids"] == ids
     assert encoded["attention_mask"] == [1] * (max(i for i, token in enumerate(ids) if token) + 1) + [0] * ids.count(0)
-    assert oracle(text) == [token for token in ids if token], "the oracle of the next test"
+    assert oracle(text) == [token for token in ids if token], "the reference of the next test"
 
 
-# Letters with accents and without, Greek, Cyrillic, Arabic, Devanagari, CJK, Hangul, digits, signs, spaces, emoji.
-# Not the long s.
+# Letters with and without accents, Greek, Cyrillic, Arabic, Devanagari, CJK, Hangul, digits, signs, spaces, emoji.
+# Without the long s.
 CHARACTERS = st.characters(max_codepoint=0x17E) | st.sampled_from(
     "ΑΣσςЖж٣ع४अ①½²ﬁ…—“”’·İẞŉǅ\xa0\u3000\u200b\u0301\u0308漢ハ한🐕"
 )
@@ -93,7 +93,7 @@ PIECES = [
 @example("< &amp;eacute; &amp;amp;")
 @settings(max_examples=150, deadline=None)
 def test_any_text_has_the_published_ids(text):
-    # What ftfy takes for a wrong encoding can become any character: none that a Unicode table may lack, no iota below.
+    # ftfy can turn a wrong encoding into any character: exclude those that a Unicode table may not have, and U+0345.
     known = (unicodedata.ucd_3_2_0.category(character) != "Cn" or character in "ẞ🐕" for character in clean(text))
     assume(all(known) and "\u0345" not in clean(text))
     assert TOKENIZER(text)["input_ids"] == oracle(text)
@@ -120,7 +120,7 @@ def test_documented_differences_of_single_characters():
 
 @pytest.mark.parametrize("options", [{}, {"padding": True}, {"padding": "max_length"}, {"truncation": True}])
 @pytest.mark.parametrize("text", [LONG, "! " * 500, "é" * 300, "1" * 76, "1" * 75], ids=range(5))
-def test_cut_to_77(text, options):
+def test_truncation_to_77(text, options):
     ids = TOKENIZER(text, **options)["input_ids"]
     whole = TOKENIZER(text, truncation=False)["input_ids"]
     assert len(ids) == min(len(whole), 77) and ids[0] == START and ids[-1] == END and ids[:76] == whole[:76]
@@ -131,7 +131,7 @@ def test_cut_to_77(text, options):
 def test_no_truncation():
     for truncation in (False, "do_not_truncate"):
         assert len(TOKENIZER(LONG, truncation=truncation)["input_ids"]) == 3 * 60 + 2
-    assert len(TOKENIZER(LONG)["input_ids"]) == 77, "the setting of one call does not stay"
+    assert len(TOKENIZER(LONG)["input_ids"]) == 77, "arguments of one call do not persist"
     assert len(TOKENIZER(LONG, max_length=20)["input_ids"]) == 20
     with pytest.raises(ValueError, match="length"):
         TOKENIZER(["a", LONG], truncation=False, return_tensors="pt")
@@ -190,10 +190,10 @@ def test_round_trip(tmp_path):
 
 def test_added_tokens_keep_their_case():
     tokenizer = ImageBindTokenizer()
-    assert tokenizer.add_special_tokens({"additional_special_tokens": ["<Sound>"]}) == 1
-    number = tokenizer.convert_tokens_to_ids("<Sound>")
-    assert tokenizer("A <Sound> DOG")["input_ids"] == [START, 320, number, 1929, END]
-    assert tokenizer("A <sound> DOG")["input_ids"] == TOKENIZER("a <sound> dog")["input_ids"]
+    assert tokenizer.add_special_tokens({"additional_special_tokens": ["<Audio>"]}) == 1
+    number = tokenizer.convert_tokens_to_ids("<Audio>")
+    assert tokenizer("A <Audio> DOG")["input_ids"] == [START, 320, number, 1929, END]
+    assert tokenizer("A <audio> DOG")["input_ids"] == TOKENIZER("a <audio> dog")["input_ids"]
 
 
 @pytest.mark.parametrize(
@@ -202,11 +202,11 @@ def test_added_tokens_keep_their_case():
         ([], "empty list of texts"),
         ([[]], "empty list of texts"),
         (None, "You need to specify either `text`"),
-        (3, "Expected a text or a list of texts, got 3"),
-        (b"abc", "Expected a text or a list of texts, got b'abc'"),
-        (float("nan"), "Expected a text or a list of texts, got nan"),
-        ([None], "Expected a text or a list of texts, got None"),
-        (["a", 3], "Expected a text or a list of texts, got 3"),
+        (3, "Expected a text or a list of texts, but got 3"),
+        (b"abc", "Expected a text or a list of texts, but got b'abc'"),
+        (float("nan"), "Expected a text or a list of texts, but got nan"),
+        ([None], "Expected a text or a list of texts, but got None"),
+        (["a", 3], "Expected a text or a list of texts, but got 3"),
         ({"text": "a"}, "Expected a text or a list of texts"),
     ],
 )

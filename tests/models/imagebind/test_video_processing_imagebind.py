@@ -28,7 +28,7 @@ PROCESSOR = ImageBindVideoProcessor()
 SMALL = {"size": {"shortest_edge": 16}}
 
 RNG = np.random.default_rng(0)
-FRAMES = RNG.integers(0, 256, (16, 40, 52, 3), dtype=np.uint8)  # two seconds at 8 a second
+FRAMES = RNG.integers(0, 256, (16, 40, 52, 3), dtype=np.uint8)  # two seconds at 8 frames per second
 
 
 def values(videos, **options) -> torch.Tensor:
@@ -53,7 +53,7 @@ def published():
 def test_parity(path, published, decoder):
     views = PROCESSOR(str(path), return_tensors="pt")["pixel_values_videos"]
     assert views.shape == (1, 15, 2, 3, 224, 224) and views.dtype == torch.float32
-    # Published: channels before frames. Four of the fifteen views were kept.
+    # The published arrays have channels before frames, and only four of the fifteen views.
     theirs = published[path.stem].float().transpose(1, 2)
     assert (views[0, [0, 4, 8, 14]] - theirs).abs().max() <= 2e-3
 
@@ -75,7 +75,7 @@ def test_forms_of_one_file(path, decoder):
     assert frames.dtype == np.uint8 and frames.shape[:2] == (video.num_frames, 3)
     assert torch.equal(values(frames, fps=video.fps, **SMALL), expected)
     assert torch.equal(values(frames, video_metadata=[{"fps": video.fps}], **SMALL), expected)
-    assert torch.equal(values(path, fps=99, **SMALL), expected), "the file knows its rate"
+    assert torch.equal(values(path, fps=99, **SMALL), expected), "the rate in the file has priority"
     column = datasets.Dataset.from_dict({"video": [{"bytes": data, "path": None}]})
     assert torch.equal(values(column["video"], **SMALL), expected)
 
@@ -100,15 +100,15 @@ def test_forms_of_frames():
         assert torch.equal(values(form), expected)
 
 
-def test_grey_frames():
-    grey = FRAMES[..., 0]
-    expected = values(np.stack([grey] * 3, axis=3))
-    for form in (grey[..., None], grey[:, None], list(grey), [Image.fromarray(frame) for frame in grey]):
+def test_gray_frames():
+    gray = FRAMES[..., 0]
+    expected = values(np.stack([gray] * 3, axis=3))
+    for form in (gray[..., None], gray[:, None], list(gray), [Image.fromarray(frame) for frame in gray]):
         assert torch.equal(values(form), expected)
 
 
-def test_what_the_numbers_are():
-    """Frames that need no scaling: crops are cut-outs, in [0, 1], normalised; views go clip by clip."""
+def test_values():
+    """Without resizing, crops are slices of the normalized frames. Views are ordered by clip, then crop."""
     for height, width in ((32, 45), (51, 32), (32, 32)):
         frames = RNG.integers(0, 256, (24, height, width, 3), dtype=np.uint8)
         pixels = values(frames, num_clips=2, size={"shortest_edge": 32})[0]
@@ -120,10 +120,10 @@ def test_what_the_numbers_are():
             expected = torch.from_numpy((cut / 255 - OPENAI_CLIP_MEAN) / OPENAI_CLIP_STD).float().permute(0, 3, 1, 2)
             torch.testing.assert_close(pixels[view], expected, atol=1e-5, rtol=0)
         alone = values(frames, num_clips=2, num_crops=1, size={"shortest_edge": 32})[0]
-        assert torch.equal(alone, pixels[[1, 4]]), "one crop is the middle one"
+        assert torch.equal(alone, pixels[[1, 4]]), "a single crop is the center crop"
 
 
-def test_scaling_is_bilinear_and_not_smoothed():
+def test_resizing_is_bilinear_without_antialiasing():
     frames = torch.from_numpy(RNG.integers(0, 256, (2, 3, 90, 113), dtype=np.uint8))
     options = {"num_clips": 1, "num_crops": 1, "do_normalize": False, "size": {"shortest_edge": 20}}
     scaled = torch.nn.functional.interpolate(frames / 255, (20, 25), mode="bilinear", align_corners=False)
@@ -153,9 +153,9 @@ def test_chosen_frames_as_published(num_frames, fps, ntsc, num_clips, clip_durat
     rate = fps * 1000 / 1001 if ntsc else float(fps)
     plan = chosen(num_frames, rate, num_clips=num_clips, clip_duration=clip_duration, frames_per_clip=frames_per_clip)
     assert len(plan) == num_clips
-    spare = Fraction(max(num_frames / rate - clip_duration, 0))
+    last_start = Fraction(max(num_frames / rate - clip_duration, 0))
     for number, frames in enumerate(plan):
-        start = spare * number / max(num_clips - 1, 1)
+        start = last_start * number / max(num_clips - 1, 1)
         inside = [i for i in range(num_frames) if rate * start <= i < rate * (start + clip_duration)]
         assert len(frames) == frames_per_clip and frames == sorted(frames)
         if inside:
@@ -172,7 +172,7 @@ def test_any_length(num_frames):
     pixels = values(frames, **SMALL)
     assert pixels.shape == (1, 15, 2, 3, 16, 16)
     if num_frames <= 16:
-        assert torch.equal(pixels[:, :3], pixels[:, 12:]), "all clips are the whole of a short video"
+        assert torch.equal(pixels[:, :3], pixels[:, 12:]), "all clips of a short video are the whole video"
     if num_frames == 1:
         assert torch.equal(pixels[:, :, 0], pixels[:, :, 1])
         for single in (frames[0], Image.fromarray(frames[0]), torch.from_numpy(frames[0])):
@@ -204,7 +204,7 @@ def test_missing_rate_warns(monkeypatch):
     said = []
     monkeypatch.setattr(module.logger, "warning_once", said.append)
     pixels = values(FRAMES, fps=None, **SMALL)
-    assert torch.equal(pixels, values(FRAMES, fps=24, **SMALL)) and said[0].startswith("No fps given")
+    assert torch.equal(pixels, values(FRAMES, fps=24, **SMALL)) and said[0].startswith("No fps was given")
 
 
 def test_without_sampling():
@@ -245,7 +245,7 @@ def test_flags():
     half = values(frames, **options, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     torch.testing.assert_close(half, raw / 127.5 - 1)
     free = values(frames / 50 - 3, **options, do_rescale=False, do_normalize=False)
-    torch.testing.assert_close(free, raw / 50 - 3, msg="without rescaling any numbers pass")
+    torch.testing.assert_close(free, raw / 50 - 3, msg="without rescaling, any values are allowed")
     ten = {"height": 10, "width": 10}
     assert torch.equal(
         values(frames, **options, do_resize=False, crop_size=ten, do_normalize=False, do_rescale=False),
@@ -254,7 +254,7 @@ def test_flags():
     assert values(FRAMES, size={"height": 20, "width": 30}).shape[-2:] == (20, 30)
     assert values(FRAMES, size={"shortest_edge": 30}, crop_size=ten).shape[-2:] == (10, 10)
     nearest = values(FRAMES, resample=0, size={"shortest_edge": 80}, num_crops=1, do_normalize=False, do_rescale=False)
-    assert torch.equal(nearest[..., ::2, ::2], nearest[..., 1::2, 1::2]), "every pixel four times"
+    assert torch.equal(nearest[..., ::2, ::2], nearest[..., 1::2, 1::2]), "each pixel four times"
     assert PROCESSOR(FRAMES, fps=8, return_tensors="np", **SMALL)["pixel_values_videos"].dtype == np.float32
     lists = PROCESSOR([FRAMES, FRAMES], fps=8, **SMALL)["pixel_values_videos"]
     assert [tuple(video.shape) for video in lists] == [(15, 2, 3, 16, 16)] * 2
@@ -280,14 +280,14 @@ def test_round_trip(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def damaged(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("damaged")
+def corrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corrupted")
     data = VIDEOS[0].read_bytes()
     (folder / "cut.mp4").write_bytes(data[: len(data) // 2])
     (folder / "almost.mp4").write_bytes(data[:-8])
     (folder / "header.mp4").write_bytes(data[:20])
     (folder / "empty.mp4").write_bytes(b"")
-    (folder / "text.mp4").write_text("This is no video. " * 50)
+    (folder / "text.mp4").write_text("This is not a video. " * 50)
     soundfile.write(folder / "sound.wav", np.zeros(1600), 16_000)
     shutil.copy(folder / "sound.wav", folder / "sound.mp4")
     return folder
@@ -296,8 +296,8 @@ def damaged(tmp_path_factory):
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("cut.mp4", "cut short"),
-        ("almost.mp4", "cut short: 8 bytes are missing"),
+        ("cut.mp4", "truncated"),
+        ("almost.mp4", "truncated: 8 bytes are missing"),
         ("header.mp4", ""),
         ("empty.mp4", ""),
         ("text.mp4", ""),
@@ -306,18 +306,18 @@ def damaged(tmp_path_factory):
         ("missing.mp4", "There is no file"),
     ],
 )
-def test_damaged_files_are_named(damaged, decoder, name, message):
+def test_corrupted_files_are_named(corrupted, decoder, name, message):
     with pytest.raises(ValueError, match=f"Item 1 of 2: Cannot read the video '.*{name}': .*{message}"):
-        values([FRAMES, damaged / name])
+        values([FRAMES, corrupted / name])
     if name != "missing.mp4":
-        data = (damaged / name).read_bytes()
+        data = (corrupted / name).read_bytes()
         with pytest.raises(ValueError, match=f"Cannot read the video of {len(data)} bytes: .*{message}"):
             values(data)
 
 
-def test_the_content_counts_and_not_the_name(tmp_path, decoder):
-    shutil.copy(VIDEOS[0], tmp_path / "picture.jpg")
-    assert torch.equal(values(tmp_path / "picture.jpg", **SMALL), values(VIDEOS[0], **SMALL))
+def test_the_content_matters_and_not_the_name(tmp_path, decoder):
+    shutil.copy(VIDEOS[0], tmp_path / "image.jpg")
+    assert torch.equal(values(tmp_path / "image.jpg", **SMALL), values(VIDEOS[0], **SMALL))
 
 
 @pytest.mark.parametrize(
@@ -326,31 +326,39 @@ def test_the_content_counts_and_not_the_name(tmp_path, decoder):
         ([], {}, "Got an empty list"),
         ([[]], {}, "Item 0 of 1: Expected a video as a list of images"),
         ([FRAMES, []], {}, "Item 1 of 2: Expected a video as a list of images"),
-        ([FRAMES, None], {}, "Item 1 of 2: Expected a video .*, got None"),
-        (None, {}, "Expected a video .*, got None"),
-        (3, {}, "Expected a video .*, got 3"),
-        ({"bytes": None, "path": None}, {}, "Expected a video .*, got a dict"),
-        ([FRAMES[0], FRAMES[0, :20]], {}, r"Frames differ in shape: \[\(20, 52, 3\), \(40, 52, 3\)\]"),
+        ([FRAMES, None], {}, "Item 1 of 2: Expected a video .*, but got None"),
+        (None, {}, "Expected a video .*, but got None"),
+        (3, {}, "Expected a video .*, but got 3"),
+        ({"bytes": None, "path": None}, {}, "Expected a video .*, but got a dict"),
+        (
+            [FRAMES[0], FRAMES[0, :20]],
+            {},
+            r"Expected frames of the same shape, but got \[\(20, 52, 3\), \(40, 52, 3\)\]",
+        ),
         ([FRAMES[0], "frame.png"], {}, "Expected a video as a list of images"),
-        (FRAMES[:0], {}, "Expected clips and frames, .* for 0 frames"),
-        (FRAMES[:, :0], {}, "picture of 0x52 is too small"),
+        (FRAMES[:0], {}, "Expected clips and frames, but got .* for 0 frames"),
+        (FRAMES[:, :0], {}, "non-empty image .*, but got 0x52"),
         (FRAMES[..., :2], {}, r"got the shape \(40, 52, 2\)"),
         (np.zeros(9), {}, r"got a ndarray of shape \(9,\)"),
         (np.zeros((1, 1, 1, 1, 1, 1)), {}, r"got a ndarray of shape \(1, 1, 1, 1, 1, 1\)"),
         ([FRAMES, FRAMES * np.nan], {}, "Item 1 of 2: .*not finite"),
         ([FRAMES, FRAMES - 300.0], {}, r"Item 1 of 2: Expected values in 0..255 or \[0, 1\]"),
-        (FRAMES > 5, {}, "Expected numbers in a picture, got bool"),
-        (FRAMES, {"num_crops": 2}, "num_crops is 2, expected 1 or 3"),
+        (FRAMES > 5, {}, "Expected an image of integers or floats, but got bool"),
+        (FRAMES, {"num_crops": 2}, "Expected num_crops to be 1 or 3, but got 2"),
         (FRAMES, {"num_clips": 0}, "got num_clips=0"),
         (FRAMES, {"frames_per_clip": 0}, "frames_per_clip=0"),
-        (FRAMES, {"num_frames": 8}, "num_frames=8 would be .* expected frames_per_clip, num_clips and clip_duration"),
+        (FRAMES, {"num_frames": 8}, "Got num_frames=8, .* Expected frames_per_clip, num_clips and clip_duration"),
         (FRAMES, {"clip_duration": 0.0}, "clip_duration=0"),
         (FRAMES, {"clip_duration": float("inf")}, "clip_duration=inf"),
         (FRAMES, {"fps": -1}, "at -1 fps"),
         (FRAMES, {"fps": float("nan")}, "at nan fps"),
-        ([FRAMES, FRAMES], {"video_metadata": [{"fps": 8}]}, "Got 1 video_metadata for 2 videos"),
-        (FRAMES, {"do_resize": False}, "Crops of 224x224 do not fit into frames of 40x52"),
-        ([FRAMES, FRAMES[:3]], {"do_sample_frames": False}, "Videos of different shapes do not make a batch"),
+        (
+            [FRAMES, FRAMES],
+            {"video_metadata": [{"fps": 8}]},
+            "Expected one video_metadata per video, but got 1 for 2 videos",
+        ),
+        (FRAMES, {"do_resize": False}, "Expected frames of at least 224x224 for the crops, but got 40x52"),
+        ([FRAMES, FRAMES[:3]], {"do_sample_frames": False}, "Expected videos of the same shape for a batch"),
     ],
 )
 def test_bad_videos(videos, options, message):
@@ -370,4 +378,4 @@ def test_bad_videos(videos, options, message):
 def test_any_video(frames, fps):
     pixels = values(frames, fps=fps, **SMALL)
     assert pixels.shape == (1, 15, 2, 3, 16, 16)
-    assert -2 <= pixels.min() and pixels.max() <= 2.2, "CLIP's range, so finite"
+    assert -2 <= pixels.min() and pixels.max() <= 2.2, "the range of CLIP, so finite"

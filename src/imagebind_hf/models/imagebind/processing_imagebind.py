@@ -2,18 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processor, which contains one part for each modality."""
 
-import inspect
 import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from transformers import BatchFeature
-from transformers.feature_extraction_utils import FeatureExtractionMixin
-from transformers.image_processing_base import ImageProcessingMixin
 from transformers.processing_utils import (
     MODALITY_TO_AUTOPROCESSOR_MAPPING,
     AudioKwargs,
@@ -29,48 +24,22 @@ from .configuration_imagebind import ImageBindConfig
 from .feature_extraction_imagebind import ImageBindFeatureExtractor, ImageBindImuFeatureExtractor
 from .image_processing_imagebind import (
     ImageBindDepthImageProcessor,
-    ImageBindDepthImageProcessorPil,
     ImageBindImageProcessor,
-    ImageBindImageProcessorPil,
     ImageBindThermalImageProcessor,
-    ImageBindThermalImageProcessorPil,
 )
 from .modalities import MODALITIES, check_extra_name, model_argument, processor_argument
+from .processor_parts import (
+    PART_CLASSES,
+    arguments_of,
+    create_part,
+    is_part,
+    is_part_class,
+    part_class_name,
+    stack_items,
+)
 from .tokenization_imagebind import ImageBindTokenizer
 from .video_processing_imagebind import ImageBindVideoProcessor
 
-# Classes by name, as `processor_config.json` refers to them.
-_CLASSES = {
-    cls.__name__: cls
-    for cls in (
-        ImageBindDepthImageProcessor,
-        ImageBindDepthImageProcessorPil,
-        ImageBindFeatureExtractor,
-        ImageBindImageProcessor,
-        ImageBindImageProcessorPil,
-        ImageBindImuFeatureExtractor,
-        ImageBindThermalImageProcessor,
-        ImageBindThermalImageProcessorPil,
-        ImageBindTokenizer,
-        ImageBindVideoProcessor,
-    )
-}
-# How `from_config` creates each part from the configuration of its tower.
-_FROM_TOWER: dict[str, Callable[[Any], Any]] = {
-    "tokenizer": lambda tower: ImageBindTokenizer(model_max_length=tower.max_position_embeddings),
-    "image_processor": lambda tower: ImageBindImageProcessor(**_sizes(tower.image_size)),
-    "video_processor": lambda tower: ImageBindVideoProcessor(
-        size={"shortest_edge": tower.image_size}, frames_per_clip=tower.num_frames
-    ),
-    "feature_extractor": lambda tower: ImageBindFeatureExtractor(
-        num_mel_bins=tower.num_mel_bins, num_frames=tower.num_frames
-    ),
-    "depth_image_processor": lambda tower: ImageBindDepthImageProcessor(**_sizes(tower.image_size)),
-    "thermal_image_processor": lambda tower: ImageBindThermalImageProcessor(**_sizes(tower.image_size)),
-    "imu_feature_extractor": lambda tower: ImageBindImuFeatureExtractor(num_samples=tower.num_samples),
-}
-# The entries of a saved part that name its class.
-_TYPE_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor_type")
 _HUB_KWARGS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
 _KNOWN_ARGUMENTS = {
     "return_tensors",
@@ -147,7 +116,7 @@ class ImageBindProcessor(ProcessorMixin):
         self.extra_processors = dict(extra_processors or {})
         for name, part in self.extra_processors.items():
             check_extra_name(name)
-            if part is not None and not isinstance(part, (ImageProcessingMixin, FeatureExtractionMixin)):
+            if part is not None and not is_part(part):
                 raise TypeError(
                     f"extra_processors[{name!r}]: expected an image processor, a video processor or a feature "
                     f"extractor, but got a {type(part).__name__}."
@@ -166,7 +135,7 @@ class ImageBindProcessor(ProcessorMixin):
         """
         towers = config.tower_configs
         parts = {
-            row.processor_part: _FROM_TOWER[row.processor_part](towers[row.tower])
+            row.processor_part: create_part(row.processor_part, towers[row.tower])
             for row in MODALITIES.values()
             if row.tower in towers
         }
@@ -186,8 +155,8 @@ class ImageBindProcessor(ProcessorMixin):
     @staticmethod
     def get_possibly_dynamic_module(module_name: str) -> type:
         """Find a class by name. The base class fails on the dictionaries that AutoImageProcessor registers."""
-        if module_name in _CLASSES:
-            return _CLASSES[module_name]
+        if module_name in PART_CLASSES:
+            return PART_CLASSES[module_name]
         return ProcessorMixin.get_possibly_dynamic_module(module_name)
 
     @classmethod
@@ -219,14 +188,12 @@ class ImageBindProcessor(ProcessorMixin):
     @classmethod
     def _load_part(cls, name: str, saved: dict[str, Any], backend: str | None) -> Any:
         """Create a part from its saved settings."""
-        class_name = next((saved[key] for key in _TYPE_KEYS if saved.get(key)), None)
-        if class_name is None:
-            raise ValueError(f"The settings of {name!r} in processor_config.json have none of the keys {_TYPE_KEYS}.")
-        if backend == "pil" and f"{class_name}Pil" in _CLASSES:
+        class_name = part_class_name(name, saved)
+        if backend == "pil" and f"{class_name}Pil" in PART_CLASSES:
             class_name += "Pil"
         part_class = cls.get_possibly_dynamic_module(class_name)
         # The file may come from an untrusted repository: do not call any other class of transformers.
-        if not issubclass(part_class, (ImageProcessingMixin, FeatureExtractionMixin)):
+        if not is_part_class(part_class):
             raise ValueError(f"Expected the class of a processor for {name!r} in processor_config.json: {class_name}.")
         return part_class(**saved)
 
@@ -281,7 +248,7 @@ class ImageBindProcessor(ProcessorMixin):
         parts = {name: getattr(self, part, None) for name, part in _OWN.items()} | self.extra_processors
         own |= {name: kwargs.pop(name, None) for name in self.extra_processors}
         own_kwargs = {name: kwargs.pop(f"{name}_kwargs", {}) for name in own}
-        accepted = {name: _arguments_of(part) for name, part in parts.items()}
+        accepted = {name: arguments_of(part) for name, part in parts.items()}
         plain = {name: {key: kwargs[key] for key in keys if key in kwargs} for name, keys in accepted.items()}
         if audio is not None:
             for arguments in plain.values():
@@ -299,7 +266,7 @@ class ImageBindProcessor(ProcessorMixin):
     def _call_part(self, name: str, part: Any, items: Any, **kwargs: Any) -> BatchFeature:
         """Preprocess items of a modality that the base class does not know."""
         if part is None:
-            return BatchFeature({model_argument(name): _stack(name, items)}, kwargs.get("return_tensors"))
+            return BatchFeature({model_argument(name): stack_items(name, items)}, kwargs.get("return_tensors"))
         outputs = part(items, **kwargs)
         if name in MODALITIES:
             return outputs
@@ -363,37 +330,6 @@ class ImageBindProcessor(ProcessorMixin):
 
 def _move(inputs: BatchFeature, device: Any = None, return_tensors: Any = None, **kwargs: Any) -> BatchFeature:
     return inputs.to(device) if device is not None and return_tensors == "pt" else inputs
-
-
-def _arguments_of(part: Any) -> set[str]:
-    """Return the names of the arguments that a part accepts, without its input."""
-    if part is None:
-        return {"return_tensors"}
-    arguments = getattr(part, "valid_kwargs", None)
-    names = arguments.__annotations__ if arguments else list(inspect.signature(part).parameters)[1:]
-    return {"return_tensors", *names} - {"args", "kwargs"}
-
-
-def _stack(name: str, items: Any) -> np.ndarray:
-    """Stack items that are already preprocessed. An array is a batch."""
-
-    def to_array(item: Any) -> np.ndarray:
-        return np.asarray(item.detach().float().cpu() if isinstance(item, torch.Tensor) else item, np.float32)
-
-    try:
-        if isinstance(items, (np.ndarray, torch.Tensor)):
-            return to_array(items)
-        arrays = [to_array(item) for item in items]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"Expected the items of {name!r} to be arrays of numbers: {error}") from error
-    shapes = {array.shape for array in arrays}
-    if len(shapes) != 1:
-        raise ValueError(f"Expected items of {name!r} with the same shape, but got {sorted(shapes)}.")
-    return np.stack(arrays)
-
-
-def _sizes(side: int) -> dict[str, dict[str, int]]:
-    return {"size": {"shortest_edge": side}, "crop_size": {"height": side, "width": side}}
 
 
 __all__ = ["ImageBindProcessor"]

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints that are sharded by modality: `model-<modality>.safetensors` and the usual index over them."""
+"""Checkpoints with one shard per modality: `model-<modality>.safetensors` and an index."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-# Weights of a checkpoint that is not sharded by modality.
+# Weight files of checkpoints that are not sharded by modality.
 _PLAIN_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 _PUSH_OPTIONS = (
     "repo_id",
@@ -35,7 +35,7 @@ _PUSH_OPTIONS = (
     "tags",
 )
 _STAGING_PREFIX = ".saving-"
-# Seconds; no single file takes as long to write.
+# Age in seconds after which a staging folder is regarded as abandoned. Writing a single file is faster.
 _ABANDONED_AFTER = 3600
 _HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token")
 
@@ -46,18 +46,21 @@ def shard_name(modality: str) -> str:
 
 
 def modality_of(name: str) -> str:
-    """Return the modality of a parameter, which is the first part of its name: `audio_model.…` is audio's.
+    """Return the tower of a parameter by the first part of its name: `audio_model.encoder...` belongs to audio.
 
-    Modalities of `extra_modalities` may have underscores in their names.
+    The names of extra modalities may contain underscores.
     """
     return name.split(".")[0].removesuffix("_logit_scale").removesuffix("_projection").removesuffix("_model")
 
 
-def write_index(directory: Path, weight_map: Mapping[str, str], total_size: int, total_parameters: int) -> None:
-    """Write the index of a sharded checkpoint, in transformers' format."""
+def _write_index(directory: Path, state_dict: "Mapping[str, torch.Tensor]") -> None:
+    """Write the index of a sharded checkpoint in the format of transformers."""
     index = {
-        "metadata": {"total_parameters": total_parameters, "total_size": total_size},
-        "weight_map": dict(sorted(weight_map.items())),
+        "metadata": {
+            "total_parameters": sum(tensor.numel() for tensor in state_dict.values()),
+            "total_size": sum(tensor.numel() * tensor.element_size() for tensor in state_dict.values()),
+        },
+        "weight_map": {name: shard_name(modality_of(name)) for name in sorted(state_dict)},
     }
     (directory / SAFE_WEIGHTS_INDEX_NAME).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
@@ -72,21 +75,21 @@ def save_by_modality(
     push_to_hub: bool = False,
     **kwargs: Any,
 ) -> None:
-    """Save a model through transformers' own `save_pretrained`, called once for each modality.
+    """Save a model with one call of transformers' `save_pretrained` per modality.
 
-    The files are written to a folder beside the target and moved there when all are complete.
+    The files are written to a staging folder and moved to the target when all of them are complete.
 
     Args:
         model: The model.
         save: The `save_pretrained` of its base class.
-        save_directory: Where to. Created if need be.
+        save_directory: The target folder. It is created if it does not exist.
         is_main_process, state_dict, push_to_hub, **kwargs: As in [`~transformers.PreTrainedModel.save_pretrained`].
 
     Raises:
         ValueError: If `save_directory` is a file.
     """
     if os.path.isfile(save_directory):
-        raise ValueError(f"Cannot save to {os.fspath(save_directory)!r}: it is a file, expected a folder.")
+        raise ValueError(f"Expected a folder to save to, but {os.fspath(save_directory)!r} is a file.")
     plain = getattr(model, "_hf_peft_config_loaded", False) or kwargs.get("distributed_checkpoint", False)
     if plain or kwargs.get("variant") is not None:
         save(save_directory, is_main_process=is_main_process, state_dict=state_dict, push_to_hub=push_to_hub, **kwargs)
@@ -98,7 +101,7 @@ def save_by_modality(
     kwargs["max_shard_size"] = "1000TB"
     if is_main_process:
         target.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
+        _remove_abandoned(target)
         with tempfile.TemporaryDirectory(dir=target, prefix=_STAGING_PREFIX) as folder:
             staging = Path(folder)
             for modality in modalities:
@@ -106,9 +109,7 @@ def save_by_modality(
                 with _no_progress_bar():
                     save(staging, is_main_process=True, state_dict=part, **kwargs)
                 (staging / SAFE_WEIGHTS_NAME).rename(staging / shard_name(modality))
-            size = sum(tensor.numel() * tensor.element_size() for tensor in state_dict.values())
-            weight_map = {name: shard_name(modality_of(name)) for name in state_dict}
-            write_index(staging, weight_map, size, model.num_parameters())
+            _write_index(staging, state_dict)
             publish(staging, target)
     if push_to_hub and is_main_process:
         with _default_arguments(model, state_dict=state_dict, **kwargs):
@@ -127,7 +128,7 @@ def _default_arguments(model: "PreTrainedModel", **kwargs: Any) -> Iterator[None
 
 @contextmanager
 def _no_progress_bar() -> Iterator[None]:
-    """Silence transformers' bar over shards, which would show once for each of them."""
+    """Disable the progress bar over shards, which transformers would show once per modality."""
     enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -137,19 +138,19 @@ def _no_progress_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _sweep(target: Path) -> None:
-    """Remove what saves that were killed have left; what was touched lately may be another process's, at work."""
+def _remove_abandoned(target: Path) -> None:
+    """Remove staging folders of interrupted saves, except recent ones, which another process may be writing."""
     for folder in target.glob(f"{_STAGING_PREFIX}*"):
         try:
             touched = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-        except OSError:  # finished meanwhile
+        except OSError:  # Another process has finished and removed it.
             continue
         if time.time() - touched > _ABANDONED_AFTER:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(staging: Path, target: Path) -> None:
-    """Move a complete set of files to its place, the index last, and remove weights of an earlier save."""
+    """Move a complete set of files to the target, the index last, and remove weights of an earlier save."""
     files = sorted(staging.iterdir(), key=lambda file: file.name == SAFE_WEIGHTS_INDEX_NAME)
     stale = _weights_of(target) - {file.name for file in files}
     for file in files:
@@ -159,12 +160,12 @@ def publish(staging: Path, target: Path) -> None:
 
 
 def _weights_of(folder: Path) -> set[str]:
-    """Return the files that a checkpoint of this format consists of: variants and the like are others' business."""
+    """Return the weight files of the checkpoint in a folder, without variants and unrelated files."""
     weights = {file.name for file in folder.iterdir() if _PLAIN_WEIGHTS.fullmatch(file.name)}
     try:
         weight_map = json.loads((folder / SAFE_WEIGHTS_INDEX_NAME).read_text(encoding="utf-8"))["weight_map"]
         check_shard_names(weight_map)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # no index, or one that cannot be trusted
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # There is no valid index.
         return weights
     return weights | set(weight_map.values())
 
@@ -177,12 +178,12 @@ def load_by_modality(
     config: Any = None,
     **kwargs: Any,
 ) -> "PreTrainedModel":
-    """Load a model through transformers' own `from_pretrained`; from the Hub, with only the shards that it needs.
+    """Load a model with transformers' `from_pretrained`. From the Hub, only the needed shards are downloaded.
 
     Args:
         load: The `from_pretrained` of its base class.
         path: Folder or Hub id.
-        towers: Modalities that are needed; `None` for all.
+        towers: The needed towers. `None` means all.
         *args, config, **kwargs: As in [`~transformers.PreTrainedModel.from_pretrained`].
     """
     if path is not None and os.path.isdir(path):
@@ -190,7 +191,7 @@ def load_by_modality(
         if index.is_file():
             check_shard_names(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
         return load(path, *args, config=config, **kwargs)
-    # Whatever says that the weights are somewhere else than usual is transformers' own business.
+    # Leave checkpoints with other file names or locations to transformers.
     if path is None or any(kwargs.get(name) for name in ("subfolder", "variant", "gguf_file")):
         return load(path, *args, config=config, **kwargs)
     found = download_shards(path, towers, **{name: kwargs[name] for name in _HUB_OPTIONS if name in kwargs})
@@ -201,39 +202,39 @@ def load_by_modality(
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / SAFE_WEIGHTS_INDEX_NAME).write_text(json.dumps(index), encoding="utf-8")
         loaded = load(folder, *args, config=path if config is None else config, **kwargs)
-    # With output_loading_info a tuple.
+    # A tuple if `output_loading_info=True`.
     model = loaded[0] if isinstance(loaded, tuple) else loaded
     model.name_or_path = model.config.name_or_path = path
     return loaded
 
 
 def check_shard_names(weight_map: Mapping[str, str]) -> None:
-    """Raise a ValueError if an index names anything but safetensors files beside it."""
+    """Raise a ValueError if an index refers to anything but safetensors files in its own folder."""
     for shard in weight_map.values():
         if not isinstance(shard, str) or not re.fullmatch(r"[\w-][\w.-]*\.safetensors", shard):
-            raise ValueError(f"The index names {shard!r} as a shard, expected a .safetensors file of its own folder.")
+            raise ValueError(
+                f"Expected the index to refer to .safetensors files of its own folder, but got {shard!r}."
+            )
 
 
 def download_shards(
     repo_id: str, modalities: Collection[str] | None, revision: str | None = None, **hub_kwargs: Any
 ) -> tuple[dict[str, Any], str | None] | None:
-    """Download the shards of some modalities of a repository, and no others.
-
-    What arrives is compared with the hash that the Hub announced for it.
+    """Download only the shards of some modalities of a repository, and verify their hashes.
 
     Args:
         repo_id: The repository.
-        modalities: Towers that are needed; `None` for all.
+        modalities: The needed towers. `None` means all.
         revision, **hub_kwargs: As in [`~transformers.PreTrainedModel.from_pretrained`].
 
     Returns:
-        The index of these shards alone, which names their places in the cache, and the commit that they are of;
-        nothing if the repository has no index.
+        The index of these shards, with their paths in the cache, and the commit. `None` if the repository has no
+        index.
 
     Raises:
-        ValueError: If the index names other than plain files.
-        OSError: If the Hub cannot be reached and the files are not in the cache, or a file arrived damaged; then it
-            is removed from the cache.
+        ValueError: If the index refers to anything but files of its own folder.
+        OSError: If the Hub is not reachable and the files are not in the cache, or if a downloaded file is corrupted,
+            which is then removed from the cache.
     """
     found = cached_file(
         repo_id,
@@ -253,7 +254,7 @@ def download_shards(
         weight_map = {name: shard for name, shard in weight_map.items() if modality_of(name) in modalities}
     shards = sorted(set(weight_map.values()))
     known = [try_to_load_from_cache(repo_id, shard, hub_kwargs.get("cache_dir"), commit) for shard in shards]
-    # One commit for all, should the branch move meanwhile.
+    # Use one commit for all files, in case the branch changes during the download.
     places = cached_files(repo_id, shards, revision=commit or revision, **hub_kwargs) if shards else []
     for place, before in zip(places, known, strict=True):
         if not isinstance(before, str) or hub_kwargs.get("force_download"):
@@ -263,7 +264,7 @@ def download_shards(
 
 
 def _check_hash(place: str) -> None:
-    """Compare a file of the cache with its hash: blobs of LFS files are named by it."""
+    """Verify the hash of a file in the cache. It is the name of the blob for LFS files."""
     blob = Path(place).resolve()
     if not re.fullmatch(r"[0-9a-f]{64}", blob.name):
         return
@@ -272,4 +273,6 @@ def _check_hash(place: str) -> None:
     if digest != blob.name:
         Path(place).unlink()
         blob.unlink(missing_ok=True)
-        raise OSError(f"{Path(place).name} arrived damaged: its SHA-256 is {digest}, expected {blob.name}. Try again.")
+        raise OSError(
+            f"The download of {Path(place).name} is corrupted: expected SHA-256 {blob.name}, but got {digest}."
+        )

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Videos: clips spread over time, a few frames of each, crops of those."""
+"""Video processor: evenly spaced clips, a few frames per clip, several crops."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -26,11 +26,12 @@ from transformers.video_utils import VideoMetadata
 
 from .audio_utils import clip_starts
 from .image_utils import channels_first, to_eight_bits
-from .media import describe, for_each, is_list, is_reference, open_video
+from .media import open_video
+from .references import describe, for_each, is_list, is_reference
 
 logger = logging.get_logger(__name__)
 
-# What transformers takes for the rate of a video that does not tell.
+# The frame rate that transformers assumes for videos without one.
 DEFAULT_FPS = 24.0
 
 
@@ -44,30 +45,31 @@ class ImageBindVideoProcessorKwargs(VideosKwargs, total=False):
 
 
 class ImageBindVideoProcessor(BaseVideoProcessor):
-    r"""Prepares videos: 5 clips of 2 s, 2 frames of each, short side to 224, 3 crops: 15 views (all as published).
+    r"""Preprocesses videos as in the original implementation: 5 clips of 2 s, 2 frames per clip, 3 crops, 15 views.
 
-    Frames are scaled in [0, 1], bilinearly and without antialiasing, then normalised as CLIP does. The crops lie along
-    the longer side: first, middle, last. Views are ordered clip by clip.
+    Frames are scaled to [0, 1], resized (shorter side to 224, bilinear, without antialiasing) and normalized as in
+    CLIP. The crops are at the start, the center and the end of the longer side. Views are ordered by clip, then crop.
 
-    A video is a path, URL, bytes, file object, `{"bytes": …, "path": …}` or torchcodec decoder; or frames, an array
-    of shape `(T, H, W, C)` or `(T, C, H, W)`, where C is 1, 3 or 4, or a list of images (numbers as for
-    [`ImageBindImageProcessor`]). A list of videos or an array of five axes is a batch; its videos may differ in size
-    and length. The rate of frames is `fps`, or, where rates differ, `video_metadata=[{"fps": …}, …]`.
+    A video is a path, URL, bytes, file object, `{"bytes": ..., "path": ...}` or torchcodec decoder, or frames: an
+    array of shape `(T, H, W, C)` or `(T, C, H, W)` with 1, 3 or 4 channels, or a list of images, with values as for
+    [`ImageBindImageProcessor`]. A list of videos or an array with five axes is a batch. Its videos may have different
+    sizes and lengths. The rate of frames is `fps`, or for different rates `video_metadata=[{"fps": ...}, ...]`.
 
     Args:
-        num_clips (`int`): Clips, spread evenly from start to end; of a video shorter than a clip all are the whole.
-        clip_duration (`float`): Length of a clip in seconds.
-        frames_per_clip (`int`): Frames of a clip, spread evenly from its first to its last.
-        num_crops (`int`): 1 (the middle) or 3.
-        size (`dict`): What the frames are scaled to; `{"shortest_edge": 224}`.
-        crop_size (`dict`, *optional*): Size of the crops; by default squares as large as the shortest edge.
-        do_sample_frames (`bool`): If not, all frames given are the one clip.
+        num_clips (`int`): Number of clips, evenly spaced from start to end. If the video is shorter than a clip, each
+            clip is the whole video.
+        clip_duration (`float`): Duration of a clip in seconds.
+        frames_per_clip (`int`): Number of frames per clip, evenly spaced from its first to its last frame.
+        num_crops (`int`): 1 (center) or 3.
+        size (`dict`): Size to which frames are resized. Defaults to `{"shortest_edge": 224}`.
+        crop_size (`dict`, *optional*): Size of the crops. Defaults to squares with the shortest edge of `size`.
+        do_sample_frames (`bool`): Whether to sample clips and frames. If `False`, all frames are one clip.
 
     Returns:
         `pixel_values_videos` of shape `(B, num_clips * num_crops, frames_per_clip, 3, H, W)`, float32.
 
     Raises:
-        ValueError: For what is no video, or a damaged one: the message names it.
+        ValueError: If an item is not a video or is corrupted. The message names the item.
 
     Example:
         >>> import numpy as np
@@ -104,39 +106,39 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
         num_frames: int | None = None,
         **kwargs: Any,
     ) -> np.ndarray:
-        """Choose the frames of each clip, as published.
+        """Select the frames of each clip as in the original implementation.
 
-        A clip's frames are those from its start on (rounded up) and before its end; of them `frames_per_clip` are
-        taken, evenly from first to last.
+        A clip consists of the frames from its start (rounded up) to before its end. `frames_per_clip` of them are
+        selected, evenly spaced from first to last.
 
         Args:
-            metadata ([`~transformers.video_utils.VideoMetadata`]): Tells `total_num_frames` and `fps`.
-            num_clips, clip_duration, frames_per_clip (*optional*): Instead of the processor's own.
-            fps (`float`, *optional*): Rate of a video whose metadata do not tell; else 24, with a warning.
-            num_frames: Refused: elsewhere in transformers the frames of a whole video.
+            metadata ([`~transformers.video_utils.VideoMetadata`]): Has `total_num_frames` and `fps`.
+            num_clips, clip_duration, frames_per_clip (*optional*): Override the settings of the processor.
+            fps (`float`, *optional*): Frame rate if the metadata has none. Defaults to 24, with a warning.
+            num_frames: Not supported. Elsewhere in transformers, it is the number of frames of a whole video.
             **kwargs: Ignored.
 
         Returns:
             `np.ndarray` of frame numbers, of shape `(num_clips, frames_per_clip)`.
 
         Raises:
-            ValueError: If there would be no clip or no frame, or `num_frames` is given.
+            ValueError: If there are no clips or frames, or if `num_frames` is given.
         """
         if num_frames is not None:
             raise ValueError(
-                f"num_frames={num_frames} would be frames of a whole video, which are chosen by clips here: expected "
-                "frames_per_clip, num_clips and clip_duration."
+                f"Got num_frames={num_frames}, the number of frames of a whole video, but clips are sampled here. "
+                "Expected frames_per_clip, num_clips and clip_duration."
             )
         num_clips = self.num_clips if num_clips is None else num_clips
         clip_duration = self.clip_duration if clip_duration is None else clip_duration
         frames_per_clip = self.frames_per_clip if frames_per_clip is None else frames_per_clip
         total, rate = metadata.total_num_frames, metadata.fps or fps
         if rate is None:
-            logger.warning_once(f"No fps given: frames are taken to be at {DEFAULT_FPS:g} a second.")
+            logger.warning_once(f"No fps was given, {DEFAULT_FPS:g} frames per second are assumed.")
             rate = DEFAULT_FPS
         if min(num_clips, frames_per_clip, total) < 1 or not 0 < clip_duration < math.inf or not 0 < rate < 1e9:
             raise ValueError(
-                f"Expected clips and frames, got num_clips={num_clips}, clip_duration={clip_duration}, "
+                f"Expected clips and frames, but got num_clips={num_clips}, clip_duration={clip_duration}, "
                 f"frames_per_clip={frames_per_clip} for {total} frames at {rate} fps."
             )
         plan = []
@@ -153,11 +155,13 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
         do_sample_frames: bool | None = None,
         sample_indices_fn: Callable | None = None,
     ) -> tuple[list, list[VideoMetadata]]:
-        """Read the frames that are needed; each video becomes `(clips, frames, …)`, whatever comes after."""
+        """Read the selected frames of each video, of shape `(clips, frames, ...)`."""
         videos = _videos(videos)
         metadata = _flatten(video_metadata) if video_metadata is not None else [{}] * len(videos)
         if len(metadata) != len(videos):
-            raise ValueError(f"Got {len(metadata)} video_metadata for {len(videos)} videos.")
+            raise ValueError(
+                f"Expected one video_metadata per video, but got {len(metadata)} for {len(videos)} videos."
+            )
 
         def sample(pair: tuple[Any, Mapping]) -> tuple[Any, VideoMetadata]:
             video, given = pair
@@ -184,7 +188,7 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
         input_data_format: str | ChannelDimension | None = None,
         device: str | torch.device | None = None,
     ) -> list[torch.Tensor]:
-        """Make tensors of shape `(clips, frames, 3, H, W)`."""
+        """Convert videos to tensors of shape `(clips, frames, 3, H, W)`."""
 
         def prepare(video: np.ndarray | torch.Tensor) -> torch.Tensor:
             clips = [[channels_first(frame, (1, 3, 4), input_data_format) for frame in clip] for clip in video]
@@ -211,15 +215,15 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
         return_tensors: str | TensorType | None = None,
         **kwargs: Any,
     ) -> BatchFeature:
-        """Scale, crop and normalise; see the class."""
+        """Resize, normalize and crop. See the class for the arguments."""
         if num_crops not in (1, 3):
-            raise ValueError(f"num_crops is {num_crops}, expected 1 or 3.")
+            raise ValueError(f"Expected num_crops to be 1 or 3, but got {num_crops}.")
 
         def prepare(video: torch.Tensor) -> torch.Tensor:
             video = to_eight_bits(video) if do_rescale else video
             crops = []
             for frames in video:
-                # Published: sides are rounded down, and nothing is smoothed before it is scaled down.
+                # As in the original implementation: sides are rounded down, and there is no antialiasing.
                 frames = frames.float() * (rescale_factor if do_rescale else 1.0)
                 if do_resize:
                     interpolation = pil_torch_interpolation_mapping[PILImageResampling(resample)]
@@ -232,7 +236,7 @@ class ImageBindVideoProcessor(BaseVideoProcessor):
         views = for_each(prepare, videos)
         shapes = {tuple(video.shape) for video in views}
         if return_tensors is not None and len(shapes) > 1:
-            raise ValueError(f"Videos of different shapes do not make a batch: {sorted(shapes)}.")
+            raise ValueError(f"Expected videos of the same shape for a batch, but got {sorted(shapes)}.")
         return BatchFeature({"pixel_values_videos": views}, tensor_type=return_tensors)
 
 
@@ -243,11 +247,11 @@ def _flatten(metadata: Any) -> list:
 
 
 def _videos(videos: Any) -> list:
-    """Make a list of videos: whatever is one, alone or in a list."""
+    """Return a list of videos from a single video, a batch or nested lists."""
     if isinstance(videos, (np.ndarray, torch.Tensor)) and videos.ndim == 5:
         return list(videos)
     if is_list(videos) and len(videos) and not _is_frame(videos[0]):
-        # transformers nests videos by the text that they go with.
+        # transformers nests videos by the text that they belong to.
         return [
             video
             for item in videos
@@ -261,19 +265,21 @@ def _is_frame(item: Any) -> bool:
 
 
 def _frames(video: Any) -> np.ndarray | torch.Tensor:
-    """Stack the frames of a video."""
+    """Stack the frames of a video to an array with four axes."""
     if _is_frame(video):
         video = [video]
     if is_list(video):
         if not len(video) or not all(_is_frame(frame) for frame in video):
-            raise ValueError("Expected a video as a list of images, or as a path, bytes or array.")
+            raise ValueError("Expected a video as a list of images, a path, bytes or an array.")
         video = [np.asarray(frame.convert("RGB")) if isinstance(frame, Image.Image) else frame for frame in video]
         video = [frame[..., None] if frame.ndim == 2 else frame for frame in video]
         if len({tuple(frame.shape) for frame in video}) > 1:
-            raise ValueError(f"Frames differ in shape: {sorted({tuple(frame.shape) for frame in video})}.")
+            raise ValueError(
+                f"Expected frames of the same shape, but got {sorted({tuple(frame.shape) for frame in video})}."
+            )
         video = torch.stack(list(video)) if isinstance(video[0], torch.Tensor) else np.stack(video)
     if not isinstance(video, (np.ndarray, torch.Tensor)) or video.ndim != 4:
-        raise ValueError(f"Expected a video (path, URL, bytes, or frames of four axes), got {describe(video)}.")
+        raise ValueError(f"Expected a video (path, URL, bytes, or frames with four axes), but got {describe(video)}.")
     return video
 
 
@@ -286,21 +292,23 @@ def _scaled(shape: tuple[int, int], size: SizeDict) -> tuple[int, int]:
 
 
 def _crops(frames: torch.Tensor, size: SizeDict, crop_size: SizeDict | None, num_crops: int) -> list[torch.Tensor]:
-    """Cut out the middle, or first, middle and last along the longer side."""
+    """Crop the center, or the start, center and end of the longer side."""
     height, width = frames.shape[-2:]
     if crop_size is not None:
         crop_height, crop_width = crop_size.height, crop_size.width
     else:
         crop_height, crop_width = (size.shortest_edge or size.height, size.shortest_edge or size.width)
     if height < crop_height or width < crop_width:
-        raise ValueError(f"Crops of {crop_height}x{crop_width} do not fit into frames of {height}x{width}.")
+        raise ValueError(
+            f"Expected frames of at least {crop_height}x{crop_width} for the crops, but got {height}x{width}."
+        )
     top, left = math.ceil((height - crop_height) / 2), math.ceil((width - crop_width) / 2)
-    places = [(top, left)]
+    corners = [(top, left)]
     if num_crops == 3 and height > width:
-        places = [(0, left), (top, left), (height - crop_height, left)]
+        corners = [(0, left), (top, left), (height - crop_height, left)]
     elif num_crops == 3:
-        places = [(top, 0), (top, left), (top, width - crop_width)]
-    return [frames[..., top : top + crop_height, left : left + crop_width] for top, left in places]
+        corners = [(top, 0), (top, left), (top, width - crop_width)]
+    return [frames[..., top : top + crop_height, left : left + crop_width] for top, left in corners]
 
 
 __all__ = ["ImageBindVideoProcessor"]
