@@ -87,7 +87,6 @@ class ItemEmbedder:
         Raises:
             ImportError: If an item needs a package that is not installed.
         """
-        device = self.model.device
         waiting = None
         for modality, numbers, values, errors in self.batches(items):
             if isinstance(values, ImportError):
@@ -95,11 +94,13 @@ class ItemEmbedder:
             if isinstance(values, list) and numbers:
                 numbers, values, failures = self._preprocess(modality, numbers, values)
                 errors = errors + failures
+            if numbers:
+                numbers, embeds, failures = self._embed(modality, numbers, values)
+                errors = errors + failures
             if not numbers:
                 yield [], np.zeros((0, self.model.config.projection_dim), np.float32), errors
                 continue
-            inputs = {name: _to(value, device, self.model.dtype) for name, value in values.items()}
-            copied = _Copy(self.model(**inputs)[f"{modality}_embeds"].float())
+            copied = _Copy(embeds.float())
             # Wait for a batch only after the next one has been started.
             if waiting is not None:
                 yield waiting[0], waiting[1].numpy(), waiting[2]
@@ -127,6 +128,22 @@ class ItemEmbedder:
                 numbers.sort(key=lambda number: len(str(items[number].source)))
             batches += [numbers[start : start + self.batch_size] for start in range(0, len(numbers), self.batch_size)]
         return batches
+
+    def _embed(self, modality: str, numbers: list[int], values: Any) -> tuple[list[int], torch.Tensor, Errors]:
+        """Run the model on a batch. If values of an extra modality do not fit its tower, run it on each item."""
+        inputs = {name: _to(value, self.model.device, self.model.dtype) for name, value in values.items()}
+        try:
+            return numbers, self.model(**inputs)[f"{modality}_embeds"], []
+        except (ValueError, RuntimeError) as error:
+            if modality in MODALITIES or isinstance(error, (torch.OutOfMemoryError, torch.AcceleratorError)):
+                raise
+            if len(numbers) == 1:
+                return [], torch.zeros(0), [(numbers[0], _reason(error))]
+        singles = [{name: value[row : row + 1] for name, value in inputs.items()} for row in range(len(numbers))]
+        results = [self._embed(modality, [number], single) for number, single in zip(numbers, singles, strict=True)]
+        kept = [number for result in results for number in result[0]]
+        embeds = torch.cat([result[1] for result in results if result[0]]) if kept else torch.zeros(0)
+        return kept, embeds, [error for result in results for error in result[2]]
 
     def _preprocess(self, modality: str, numbers: list[int], values: list) -> tuple[list[int], Any, Errors]:
         """Preprocess decoded items on the model's device: as one batch, or one by one if that fails."""
