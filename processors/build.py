@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Write the processor files of the checkpoints in `hub_cards/`, from their configurations.
+"""Write the processor files of the checkpoints in `hub_cards/` from their configurations.
 
 python processors/build.py [OUTPUT]
 """
@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def build(output: Path) -> list[Path]:
-    """Write a folder for every checkpoint; returns them."""
+    """Write one folder per checkpoint and return the folders."""
     folders = []
     for config in sorted(HERE.parent.glob("hub_cards/*/config.json")):
         folder = output / config.parent.name

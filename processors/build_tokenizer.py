@@ -4,8 +4,8 @@
 
     python processors/build_tokenizer.py path/to/open_clip_torch-*.whl
 
-The package open_clip_torch carries `bpe_simple_vocab_16e6.txt.gz` (MIT, OpenAI). Its line 0 is a header; CLIP uses so
-many of the merges that 256 bytes, the same ending a word, the merges and two special tokens make 49,408 tokens.
+The package open_clip_torch contains `bpe_simple_vocab_16e6.txt.gz` (MIT, OpenAI). Line 0 is a header. The vocabulary
+has 49,408 tokens: 256 bytes, 256 bytes at the end of a word, the first 48,894 merges, and two special tokens.
 """
 
 import gzip
@@ -30,7 +30,7 @@ def read_merges(wheel: Path) -> list[tuple[str, str]]:
 
 
 def byte_tokens() -> list[str]:
-    """The 256 bytes as printable characters, in GPT-2's order: those that print as themselves first."""
+    """Return the 256 bytes as printable characters, in the order of GPT-2: printable bytes first."""
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
     tokens = [chr(byte) for byte in printable]
     tokens += [chr(256 + i) for i in range(256 - len(printable))]
