@@ -1,15 +1,14 @@
 #!/usr/bin/env python
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Run transformers' own common tests, those of the installed release, on the classes of imagebind-hf.
+"""Run the common tests of the installed transformers release on the classes of imagebind-hf.
 
     python tests/conformance/harness.py [pytest arguments]
 
-The source distribution of transformers ships the mixins that every model inside it is tested with
-(`tests/test_*_common.py`, `tests/test_*_mixin.py`); the wheel does not. The first run downloads it and unpacks the
-tests into `.tree/<version>/`. What it does not ship (generation, exporters, pipelines, fixtures of the Hub) is
-replaced by the small stand-ins of `overlay/`. `specs.py` says which of our classes go through which mixin, and which
-tests are left out, and why.
+The source distribution of transformers contains the mixins that test all of its models (`tests/test_*_common.py`,
+`tests/test_*_mixin.py`); the wheel does not. The first run downloads it and unpacks the tests to `.tree/<version>/`.
+Modules that it does not contain (generation, exporters, pipelines, fixtures of the Hub) are replaced by stand-ins in
+`overlay/`. `specs.py` lists the mixins for each class, and the skipped tests with reasons.
 """
 
 import importlib.metadata
@@ -27,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def prepare(version: str, tree: Path) -> None:
-    """Make a tree in which transformers' tests of a release find what they import."""
+    """Create a folder in which the tests of a transformers release find all modules that they import."""
     staging = tree.with_name(tree.name + ".partial")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -38,7 +37,7 @@ def prepare(version: str, tree: Path) -> None:
         with tarfile.open(Path(folder) / f"transformers-{version}.tar.gz") as archive:
             members = [member for member in archive if member.isfile() and member.name.startswith(prefix + "tests/")]
             if not members:
-                raise SystemExit(f"The source distribution of transformers {version} holds no tests.")
+                raise SystemExit(f"The source distribution of transformers {version} contains no tests.")
             for member in members:
                 target = staging / member.name.removeprefix(prefix)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +52,7 @@ def prepare(version: str, tree: Path) -> None:
     module.write_text("from suites import load\n\n\nglobals().update(load(__name__))\n")
     for folder in [tests, *(path for path in tests.rglob("*") if path.is_dir())]:
         (folder / "__init__.py").touch()
-    # The pipelines' mixin imports transformers anew from <root>/src: let that be the installed one.
+    # The mixin of the pipelines imports transformers again from <root>/src: link the installed package there.
     package = Path(importlib.util.find_spec("transformers").origin).resolve().parent
     (staging / "src").mkdir()
     (staging / "src" / "transformers").symlink_to(package, target_is_directory=True)
@@ -61,7 +60,7 @@ def prepare(version: str, tree: Path) -> None:
 
 
 def _write_missing_pipeline_tests(tests: Path) -> None:
-    """The mixin imports a module for every pipeline; those without a stand-in become inert."""
+    """Write empty tests for the pipelines without a stand-in, because the mixin imports a module for each one."""
     mixin = (tests / "test_pipeline_mixin.py").read_text()
     named = re.findall(r"tests\.pipelines\.(test_pipelines_\w+)\.(\w+)", mixin)
     named += re.findall(r"from \.pipelines\.(test_pipelines_\w+) import (\w+)", mixin)
@@ -86,7 +85,7 @@ def _write_pytest_ini(tree: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the tests; returns pytest's exit status."""
+    """Run the tests and return the exit status of pytest."""
     version = importlib.metadata.version("transformers")
     tree = HERE / ".tree" / version
     if not tree.is_dir():

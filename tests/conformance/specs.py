@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which of our classes go through which of transformers' common tests; what is left out, and why."""
+"""The common tests of transformers for each class of this package, and the skipped tests with reasons."""
 
 from typing import Any
 
@@ -21,33 +21,33 @@ import imagebind_hf as ib
 
 BATCH_SIZE = 3
 TOWER = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-PLANE = {**TOWER, "image_size": 30, "patch_size": 10}
-# By modality: configuration, tokens in the sequence, whether attention has an extra key, inputs.
+PATCHES = {**TOWER, "image_size": 30, "patch_size": 10}
+# By modality: configuration, number of tokens, whether attention has an additional key, inputs.
 TEXT = {**TOWER, "vocab_size": 99, "bos_token_id": 97, "eos_token_id": 98}
 TOWERS: dict[str, tuple[dict[str, Any], int, bool, Any]] = {
     "text": (TEXT, 7, False, lambda: {"input_ids": text_ids()}),
-    "vision": (PLANE, 10, False, lambda: {"pixel_values": floats_tensor([BATCH_SIZE, 3, 30, 30])}),
+    "vision": (PATCHES, 10, False, lambda: {"pixel_values": floats_tensor([BATCH_SIZE, 3, 30, 30])}),
     "audio": (
         {**TOWER, "num_mel_bins": 16, "num_frames": 20, "patch_size": 4, "patch_stride": 4},
         21,
         True,
         lambda: {"input_features": floats_tensor([BATCH_SIZE, 16, 20])},
     ),
-    "depth": (PLANE, 10, True, lambda: {"pixel_values_depth": floats_tensor([BATCH_SIZE, 1, 30, 30])}),
-    "thermal": (PLANE, 10, True, lambda: {"pixel_values_thermal": floats_tensor([BATCH_SIZE, 1, 30, 30])}),
+    "depth": (PATCHES, 10, True, lambda: {"pixel_values_depth": floats_tensor([BATCH_SIZE, 1, 30, 30])}),
+    "thermal": (PATCHES, 10, True, lambda: {"pixel_values_thermal": floats_tensor([BATCH_SIZE, 1, 30, 30])}),
     "imu": ({**TOWER, "num_samples": 80}, 11, True, lambda: {"imu_values": floats_tensor([BATCH_SIZE, 6, 80])}),
 }
 
 
 def text_ids() -> Any:
-    """Random tokens that end with the end token, at which texts are pooled."""
+    """Return random tokens that end with the end token, where texts are pooled."""
     ids = ids_tensor([BATCH_SIZE, 7], 90)
     ids[:, -1] = 98
     return ids
 
 
 class TowerTester:
-    """What `ModelTesterMixin` reads, for one tower."""
+    """The attributes for `ModelTesterMixin`, for one tower."""
 
     modality: str
     batch_size = BATCH_SIZE
@@ -69,14 +69,14 @@ class TowerTester:
 
 
 def composite_config(**kwargs: Any) -> ib.ImageBindConfig:
-    """A configuration of all towers."""
+    """Return a configuration with all towers."""
     return ib.ImageBindConfig(
         projection_dim=16, **{f"{name}_config": dict(values) for name, (values, *_) in TOWERS.items()}, **kwargs
     )
 
 
 def pipeline_config() -> ib.ImageBindConfig:
-    """A configuration of all towers, with CLIP's whole vocabulary."""
+    """Return a configuration with all towers and the whole vocabulary of CLIP."""
     return ib.ImageBindConfig(**{**composite_config().to_dict(), "text_config": dict(TOWER)})
 
 
@@ -92,7 +92,7 @@ class ProjectionTester(TowerTester):
 
 
 class VideoTowerTester(TowerTester):
-    """The vision tower, given one view of two frames."""
+    """The vision tower with one view of two frames as input."""
 
     modality = "vision"
 
@@ -120,7 +120,7 @@ class FullTester:
 
 
 def tower_tester(base: type, modality: str) -> type:
-    """Make a tester for one modality."""
+    """Create a tester for one modality."""
     return type(f"{modality.title()}Tester", (base,), {"modality": modality})
 
 
@@ -132,11 +132,11 @@ TRAINING = (
 )
 INPUTS_EMBEDS = dict.fromkeys(("test_inputs_embeds", "test_inputs_embeds_matches_input_ids"), "no inputs_embeds")
 TOWER_SKIPS = {**dict.fromkeys(TRAINING, "a tower alone has no loss"), **INPUTS_EMBEDS}
-NO_TOKENS = {"test_model_get_set_embeddings": "the input embedding is no table of tokens"}
+NO_TOKENS = {"test_model_get_set_embeddings": "the input embedding is not a table of tokens"}
 COMPOSITE_SKIPS = {
     **dict.fromkeys(
         ("test_hidden_states_output", "test_attention_outputs", "test_retain_grad_hidden_states_attentions"),
-        "the towers' states are in the towers' outputs; tested there",
+        "hidden states are in the outputs of the towers and tested there",
     ),
     "test_load_save_without_tied_weights": "expects one file; weights are sharded by modality",
     **INPUTS_EMBEDS,
@@ -145,7 +145,7 @@ COMPOSITE_SKIPS = {
 
 
 def other_features(modality: str) -> dict[str, str]:
-    """The tests of features that a single tower does not give: asked for them, it says so."""
+    """Return the tests of the features of other modalities, for which a single tower raises an error."""
     tower_of = {"text": "text", "image": "vision", "video": "vision", "audio": "audio"}
     return {
         f"test_get_{name}_features_{what}": "has one tower"
@@ -156,7 +156,7 @@ def other_features(modality: str) -> dict[str, str]:
 
 
 def tower_suites() -> list[type]:
-    """Both classes of every tower."""
+    """Return the suites of both classes of each tower."""
     suites = []
     for modality in TOWERS:
         own = {} if modality == "text" else NO_TOKENS
@@ -183,7 +183,7 @@ def tower_suites() -> list[type]:
 
 
 class AudioTester:
-    """What `SequenceFeatureExtractionTestMixin` reads."""
+    """The attributes for `SequenceFeatureExtractionTestMixin`."""
 
     batch_size, min_seq_length, max_seq_length, feature_size, padding_value, sampling_rate = (
         4,
@@ -209,7 +209,7 @@ class AudioTester:
 
 
 class ImuTester:
-    """What `FeatureExtractionSavingTestMixin` reads."""
+    """The attributes for `FeatureExtractionSavingTestMixin`."""
 
     def __init__(self, parent: Any = None):
         self.parent = parent
@@ -219,12 +219,12 @@ class ImuTester:
 
 
 def prepare_for_class(self: Any, inputs: dict[str, Any], model_class: type, return_labels: bool = False) -> dict:
-    """Ask for a loss where the common tests ask for labels: only there are batches of more than one."""
+    """Request a loss where the common tests request labels: only these batches have more than one item."""
     return {**inputs, "return_loss": True} if return_labels else dict(inputs)
 
 
 class VideoTester:
-    """What `VideoProcessingTestMixin` reads."""
+    """The attributes for `VideoProcessingTestMixin`."""
 
     batch_size, num_frames, num_channels = 5, 8, 3
     min_resolution, max_resolution = 30, 80
@@ -282,7 +282,7 @@ SUITES = [
         VideoTester,
         skips={
             "test_call_numpy_4_channels": "expects (frames, channels, H, W), without clips",
-            "test_call_sample_frames": "expects num_frames of the whole; here clips are planned",
+            "test_call_sample_frames": "expects num_frames of the whole video; this processor samples clips",
         },
     ),
     tokenizer_suite(
@@ -290,9 +290,9 @@ SUITES = [
         ib.ImageBindTokenizer,
         attributes={"test_seq2seq": False},
         skips={
-            "test_maximum_encoding_length_pair_input": "texts are cut unless truncation=False",
-            "test_maximum_encoding_length_single_input": "texts are cut unless truncation=False",
-            "test_padding_to_multiple_of": "77, to which texts are cut, is no multiple",
+            "test_maximum_encoding_length_pair_input": "texts are truncated unless truncation=False",
+            "test_maximum_encoding_length_single_input": "texts are truncated unless truncation=False",
+            "test_padding_to_multiple_of": "the maximum length, 77, is not a multiple",
             "test_tokenizers_common_ids_setters": "padding is always the id 0",
         },
     ),
@@ -309,7 +309,9 @@ SUITES = [
             "imu_feature_extractor": ib.ImageBindImuFeatureExtractor,
         },
         {"depth": np.ones((40, 50)), "thermal": np.ones((40, 50)), "imu": np.zeros((6, 200))},
-        skips={"test_processor_text_has_no_visual": "an empty list of images is an error: it would shift the batch"},
+        skips={
+            "test_processor_text_has_no_visual": "an empty list of images is an error: it would misalign the batch"
+        },
     ),
     pipeline_suite(
         "PipelineTest",

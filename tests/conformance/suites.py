@@ -1,9 +1,9 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Factories that turn our classes into test cases built on transformers' common mixins.
+"""Factories that create test cases from the classes of this package and the common mixins of transformers.
 
-`skips` maps a test's name to the reason; it also covers the parametrised forms of that test, and a name that does not
-exist is an error.
+`skips` maps the name of a test to the reason for skipping it. This includes parametrized versions of the test. A name
+that does not exist is an error.
 """
 
 import atexit
@@ -21,7 +21,7 @@ Skips = Mapping[str, str]
 
 
 def load(module: str) -> dict[str, type]:
-    """Return the test cases of `specs`, by name, as if they were of a module."""
+    """Return the test cases of `specs` by name, with another module name."""
     import specs
 
     for case in specs.SUITES:
@@ -34,7 +34,7 @@ def _finish(name: str, bases: tuple[type, ...], namespace: Mapping[str, Any], sk
     for test, reason in (skips or {}).items():
         names = [own for own in dir(case) if own == test or own.removeprefix(test + "_")[:1].isdigit()]
         if not names:
-            raise ValueError(f"{name}: there is no test named {test}.")
+            raise ValueError(f"{name}: Expected the name of a test to skip, but got {test!r}.")
         for own in names:
             setattr(case, own, unittest.skip(reason)(lambda self: None))
     return case
@@ -50,7 +50,7 @@ def model_suite(
     attributes: Mapping[str, Any] | None = None,
     skips: Skips | None = None,
 ) -> type:
-    """Put a model, and if `config_arguments` are given its configuration, through `ModelTesterMixin`."""
+    """Test a model with `ModelTesterMixin`, and with `config_arguments` also its configuration."""
     from tests.test_configuration_common import ConfigTester
     from tests.test_modeling_common import ModelTesterMixin
 
@@ -76,7 +76,7 @@ def model_suite(
 def feature_extractor_suite(
     name: str, extractor_class: type, tester: type, *, is_sequence: bool, skips: Skips | None = None
 ) -> type:
-    """Put a feature extractor through `SequenceFeatureExtractionTestMixin`, or the half of it that saves and loads."""
+    """Test a feature extractor with `SequenceFeatureExtractionTestMixin`, or with its tests of saving and loading."""
     from tests.test_feature_extraction_common import FeatureExtractionSavingTestMixin
     from tests.test_sequence_feature_extraction_common import SequenceFeatureExtractionTestMixin
 
@@ -98,7 +98,7 @@ def image_processor_suite(
     *,
     skips: Skips | None = None,
 ) -> type:
-    """Put an image processor, both back ends, through `ImageProcessingTestMixin`."""
+    """Test both back ends of an image processor with `ImageProcessingTestMixin`."""
     from tests.test_image_processing_common import ImageProcessingTester, ImageProcessingTestMixin
 
     classes = {"pil": pil, "torchvision": torchvision}
@@ -127,7 +127,7 @@ def image_processor_suite(
 
 
 def video_processor_suite(name: str, processor_class: type, tester: type, *, skips: Skips | None = None) -> type:
-    """Put a video processor through `VideoProcessingTestMixin`."""
+    """Test a video processor with `VideoProcessingTestMixin`."""
     from tests.test_video_processing_common import VideoProcessingTestMixin
 
     def set_up(self: Any) -> None:
@@ -149,7 +149,7 @@ def tokenizer_suite(
     attributes: Mapping[str, Any] | None = None,
     skips: Skips | None = None,
 ) -> type:
-    """Put a tokenizer through `TokenizerTesterMixin`."""
+    """Test a tokenizer with `TokenizerTesterMixin`."""
     from tests.test_tokenization_common import TokenizerTesterMixin
 
     folder = _TEMPORARY / name
@@ -166,7 +166,7 @@ def processor_suite(
     *,
     skips: Skips | None = None,
 ) -> type:
-    """Put a processor through `ProcessorTesterMixin`.
+    """Test a processor with `ProcessorTesterMixin`.
 
     The mixin knows text, images, videos and audio; for the other parts of ours, what it does by their Auto classes is
     done here by their own. `own_inputs` are the arguments for those parts.
@@ -199,7 +199,7 @@ def processor_suite(
             reloaded = self.processor_class.from_pretrained(folder)
             self.assertEqual(reloaded.to_dict(), processor.to_dict())
             for attribute in processor.get_attributes():
-                # A tokenizer's repr holds its path.
+                # The repr of a tokenizer contains its path.
                 if "tokenizer" not in attribute:
                     self.assertEqual(repr(getattr(reloaded, attribute)), repr(getattr(processor, attribute)))
             self.assertEqual(len(saved_files), 1)
@@ -217,7 +217,7 @@ def processor_suite(
 
 
 def pipeline_suite(name: str, tasks: tuple[str, ...], make_model: Callable[[], Any], make_processor: Any) -> type:
-    """Put a checkpoint through the pipelines of `PipelineTesterMixin`."""
+    """Test a checkpoint with the pipelines of `PipelineTesterMixin`."""
     import transformers
     from tests import test_pipeline_mixin as mixin
 
@@ -233,13 +233,13 @@ def pipeline_suite(name: str, tasks: tuple[str, ...], make_model: Callable[[], A
         "tokenizer_classes": [type(processor.tokenizer).__name__],
         "processor_classes": [type(part).__name__ for part in parts],
     }
-    # The mixin looks the classes up by name on the transformers module.
+    # The mixin looks up classes by name in the transformers module.
     for part in (processor, processor.tokenizer, *parts):
         for module in (transformers, mixin.transformers_module):
             setattr(module, type(part).__name__, type(part))
     mixin.PROCESSOR_MAPPING_NAMES.setdefault(model_type, type(processor).__name__)
     mixin.TRANSFORMERS_TINY_MODEL_PATH = str(_TEMPORARY)
-    # It would compare transformers' tasks with those of huggingface_hub.
+    # Otherwise the mixin compares the tasks of transformers with those of huggingface_hub.
     mixin.task_to_pipeline_and_spec_mapping.clear()
     namespace = {"pipeline_model_mapping": dict.fromkeys(tasks, (model_class,))}
     case = _finish(name, (mixin.PipelineTesterMixin, unittest.TestCase), namespace, None)

@@ -1,4 +1,4 @@
-"""Stand-in for transformers' utils/fetch_hub_objects_for_ci.py: no network, small local fixtures instead."""
+"""Stand-in for utils/fetch_hub_objects_for_ci.py with small local fixtures instead of downloads."""
 
 import os
 import tempfile

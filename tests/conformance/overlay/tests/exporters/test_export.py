@@ -1,4 +1,4 @@
-"""Stand-in for transformers' tests/exporters/test_export.py (not in the sdist): one `torch.export` check."""
+"""Stand-in for tests/exporters/test_export.py, which the sdist does not contain: one `torch.export` check."""
 
 import copy
 

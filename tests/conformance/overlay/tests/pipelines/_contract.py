@@ -1,4 +1,4 @@
-"""Our own pipeline contract tests, in the shape `PipelineTesterMixin` expects (upstream's are not in the sdist)."""
+"""Pipeline tests with the interface of `PipelineTesterMixin`. The sdist does not contain those of transformers."""
 
 import numpy as np
 from transformers.pipelines import pipeline as build
