@@ -60,7 +60,7 @@ def test_sounds_alone(audioset, tmp_path):
     entries = map(json.loads, (tmp_path / "report").read_text().splitlines())
     lost = {entry["item"]: entry["why"] for entry in entries}
     assert lost.keys() == {"-0DdlOuIFUI", "-0Gj8-vB1q4", "-0NOTALABEL", "-0NOTATIMES"}
-    assert "truncated" in lost["-0DdlOuIFUI"] and "there is no audio of it" in lost["-0Gj8-vB1q4"]
+    assert "truncated" in lost["-0DdlOuIFUI"] and "its audio file is missing" in lost["-0Gj8-vB1q4"]
     assert "['/m/none'] are not in" in lost["-0NOTALABEL"] and "times in seconds" in lost["-0NOTATIMES"]
     assert len(load_audioset(audioset, "balanced_train", anchor=None, check=False)) == 3
 
@@ -84,7 +84,7 @@ def test_videos(audioset):
     assert inputs["pixel_values_videos"].shape == (2, 15, 2, 3, 32, 32)
     assert inputs["input_features"].shape == (2, 3, 32, 44)
     shutil.rmtree(audioset / "clips")
-    with pytest.raises(ValueError, match="AudioSet: no rows.*--4gqARaEJE: there is no audio of it"):
+    with pytest.raises(ValueError, match="AudioSet: No rows are left.*--4gqARaEJE: its audio file is missing"):
         load_audioset(audioset, "test")
 
 
@@ -116,12 +116,16 @@ def test_names_of_clips(name):
 @pytest.mark.parametrize(
     "folder, options, message",
     [
-        ("clips", {}, r"no balanced_train_segments\.csv or unbalanced_train_segments\.csv; .*clips' holds "),
+        (
+            "clips",
+            {},
+            r"Expected balanced_train_segments\.csv or unbalanced_train_segments\.csv in .*clips' contains ",
+        ),
         (".", {"split": "val"}, "Unknown split 'val'"),
-        (".", {"segments": "csv/none.csv"}, "no csv/none.csv"),
+        (".", {"segments": "csv/none.csv"}, "Expected csv/none.csv"),
         (".", {"anchor": "text"}, "Unknown anchor 'text'"),
-        (".", {"anchor": "image"}, "take a folder of frames"),
-        (".", {"clip_dir": "none"}, "There is no folder"),
+        (".", {"anchor": "image"}, "Expected `frame_dir`"),
+        (".", {"clip_dir": "none"}, "does not exist"),
     ],
 )
 def test_bad_arguments(audioset, folder, options, message):
@@ -131,5 +135,5 @@ def test_bad_arguments(audioset, folder, options, message):
 
 def test_without_names(audioset):
     (audioset / "csv/class_labels_indices.csv").unlink()
-    with pytest.raises(ValueError, match=r"no class_labels_indices\.csv; "):
+    with pytest.raises(ValueError, match=r"Expected class_labels_indices\.csv in the folder"):
         load_audioset(audioset)

@@ -14,7 +14,7 @@ from conftest import make_config
 from imagebind_hf import ImageBindImuFeatureExtractor, ImageBindProcessor
 from imagebind_hf.datasets import load_ego4d
 from imagebind_hf.datasets.ego4d import clean_narration, narration_window
-from imagebind_hf.models.imagebind.media import open_video
+from imagebind_hf.models.imagebind.video import open_video
 from imagebind_hf.training import PairCollator, Pairs
 from imagebind_hf.training.data import preprocess
 
@@ -81,9 +81,9 @@ def test_windows(ego4d, tmp_path):
     entries = map(json.loads, (tmp_path / "report").read_text().splitlines())
     lost = {entry["item"]: entry["why"] for entry in entries}
     assert lost.keys() == {"lost", "damaged", "whole at 4.5 s", "whole at 7.0 s"}
-    assert lost["lost"] == "there is no video of it" and "columns" in lost["damaged"]
-    assert lost["whole at 4.5 s"] == "motion covers 0% of the window from 4 s to 5 s"
-    assert lost["whole at 7.0 s"] == "There is no window around 7.0 s in a recording of 6.0 s."
+    assert lost["lost"] == "missing: video" and "columns" in lost["damaged"]
+    assert lost["whole at 4.5 s"] == "readings cover only 0% of the window from 4 s to 5 s"
+    assert lost["whole at 7.0 s"] == "Expected a time within the recording of 6.0 s, but got 7.0 s."
 
 
 def test_options(ego4d):
@@ -138,7 +138,7 @@ times = st.floats(-1, 100, allow_nan=False)
 @given(time=times, duration=st.floats(0.5, 100), half=st.floats(0.1, 20))
 def test_window_rules(time, duration, half):
     if time > duration:
-        with pytest.raises(ValueError, match="There is no window around"):
+        with pytest.raises(ValueError, match="Expected a time within the recording"):
             narration_window(time, duration, half)
         return
     start, end = narration_window(time, duration, half)
@@ -172,15 +172,19 @@ def test_narrations(text, clean):
 @pytest.mark.parametrize(
     "folder, options, message",
     [
-        ("v2/imu", {}, r"Not Ego4D's folder: no ego4d\.json, nor in v1, v2, …; .*imu' holds 'damaged\.csv'"),
-        (".", {"split": "dev"}, r"Unknown split 'dev': choose from \['train', 'val', 'test', 'all'\]"),
-        (".", {"split_by": "split_x"}, r"have no 'split_x': choose from \['split_av', 'split_em'\]"),
-        (".", {"split_file": "none.json"}, "no none.json"),
+        (
+            "v2/imu",
+            {},
+            r"Expected ego4d\.json in the folder of Ego4D or in v1, v2, …, but .*imu' contains 'damaged\.csv'",
+        ),
+        (".", {"split": "dev"}, r"Unknown split 'dev'\. Choose from \['train', 'val', 'test', 'all'\]"),
+        (".", {"split_by": "split_x"}, r"Unknown key 'split_x' .*Choose from \['split_av', 'split_em'\]"),
+        (".", {"split_file": "none.json"}, "Expected none.json"),
         (".", {"narrations": "v2/imu/whole.csv"}, "Cannot read .*whole.csv"),
-        (".", {"imu_dir": "none"}, "no none, nor in"),
+        (".", {"imu_dir": "none"}, "Expected none in the folder of Ego4D"),
         (".", {"label": "all"}, "Unknown label 'all'"),
         (".", {"half_window": 0}, "Expected half_window > 0"),
-        (".", {"min_coverage": 2}, r"min_coverage in \[0, 1\], got 0.5, 1, 2"),
+        (".", {"min_coverage": 2}, r"min_coverage in \[0, 1\], but got 0.5, 1, 2"),
     ],
 )
 def test_bad_arguments(ego4d, folder, options, message):

@@ -60,7 +60,7 @@ def test_files_are_read_once_and_problems_told_every_time(tmp_path):
     items = write(tmp_path / "in", a="one", b="bad")
     first = read_items("Set", items, read, FEATURES)
     again = read_items("Set", items, read, FEATURES)
-    assert len(calls) == 2 and first[:] == again[:] and len(warnings) == 2 and "Pass report=FILE" in warnings[1]
+    assert len(calls) == 2 and first[:] == again[:] and len(warnings) == 2 and "Set report=FILE" in warnings[1]
     write(tmp_path / "in", b="mended")
     assert read_items("Set", items, read, FEATURES)["text"][:] == ["one", "mended"] and len(calls) == 4
     assert len(read_items("Set", items, partial(read, times=2), FEATURES)) == 4 and len(warnings) == 2
@@ -72,7 +72,9 @@ def test_the_log_names_a_few_and_counts_the_rest(tmp_path):
     assert "Left out: p0: gone; p1: gone; p2: gone; p3: gone; p4: gone; and 2 more." in warnings[0]
 
 
-@pytest.mark.parametrize("texts, message", [({"a": "bad"}, "Set: no rows.*a: Cannot read"), ({}, "nothing to read")])
+@pytest.mark.parametrize(
+    "texts, message", [({"a": "bad"}, "Set: No rows are left.*a: Cannot read"), ({}, "There are no items to read")]
+)
 def test_nothing_left_is_an_error(tmp_path, texts, message):
     with pytest.raises(ValueError, match=message):
         read_items("Set", write(tmp_path / "in", **texts), read, FEATURES)
@@ -82,5 +84,5 @@ def test_folders(tmp_path):
     write(tmp_path / "in", **{"b.PNG": "", "a.png": "", "c.txt": ""})
     assert [path.name for path in walk(tmp_path, [".png"])] == ["a.png", "b.PNG"]
     assert open_folder(tmp_path, "in", None) == tmp_path / "in"
-    with pytest.raises(ValueError, match=r"There is no folder .*in/none"):
+    with pytest.raises(ValueError, match=r"The folder .*in/none\' does not exist"):
         open_folder(tmp_path, "in/none")

@@ -48,9 +48,9 @@ def read_report(path):
 def test_pairs(llvip, tmp_path):
     rows = load_llvip(llvip, report=tmp_path / "report")
     assert rows["name"][:] == ["010001"] and rows.column_names == ["image", "thermal", "name"]
-    lost, alone = sorted(read_report(tmp_path / "report"), key=lambda line: "there is no" in line)
+    lost, alone = sorted(read_report(tmp_path / "report"), key=lambda line: "is missing" in line)
     assert "train/010002.jpg" in lost and "Cannot read the image" in lost
-    assert "infrared/train/010003.jpg" in alone and "there is no visible/train/010003.jpg" in alone
+    assert "infrared/train/010003.jpg" in alone and "visible/train/010003.jpg is missing" in alone
     assert len(load_llvip(llvip, check=False)) == 2
     pairs = Pairs("thermal", load_llvip(llvip, check=False))
     columns = pairs.fetch(np.array([[0, 0]]))
@@ -67,7 +67,7 @@ def test_crops(llvip, tmp_path):
         assert np.asarray(person).mean() > 245 and np.asarray(background).mean() < 200
     assert rows[0]["thermal"].mode == "L" and rows[0]["image"].mode == "RGB"
     outside, broken = sorted(read_report(tmp_path / "report"), key=lambda line: "190002" in line)
-    assert "(70, 0, 80, 9)" in outside and "holds no pixel" in outside
+    assert "(70, 0, 80, 9)" in outside and "is outside of the image" in outside
     assert "Cannot read the boxes" in broken
     again = load_llvip(llvip, "test", crops=True, seed=1)
     assert np.asarray(again[0]["thermal"]).tolist() == np.asarray(rows[0]["thermal"]).tolist()
@@ -118,10 +118,10 @@ def test_every_place_is_drawn_alike():
         (
             "LLVIP/visible",
             {},
-            r"Not LLVIP's folder: no visible/train, infrared/train; .*visible' holds 'test', 'train'",
+            r"Expected visible/train, infrared/train in .*visible' contains 'test', 'train'",
         ),
-        ("LLVIP", {"split": "val"}, r"Unknown split 'val': choose from \['train', 'test'\]"),
-        ("none", {}, "There is no folder"),
+        ("LLVIP", {"split": "val"}, r"Unknown split 'val'\. Choose from \['train', 'test'\]"),
+        ("none", {}, "does not exist"),
     ],
 )
 def test_bad_arguments(llvip, folder, options, message):

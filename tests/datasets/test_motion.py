@@ -29,7 +29,7 @@ def test_units_and_rates(file):
 
 
 def test_bad_files(file):
-    with pytest.raises(ValueError, match=r"No columns \['gyro'\], the data set has"):
+    with pytest.raises(ValueError, match=r"Expected the columns \['gyro'\], but the columns are"):
         load_motion(file)
     with pytest.raises(ValueError, match="Unknown unit 'mg'"):
         load_motion(file, gyro="turn", accel_unit="mg")

@@ -71,7 +71,7 @@ def test_sheet(tmp_path):
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match="no pairs of images and 'smell': choose from"):
+    with pytest.raises(ValueError, match="Unknown modality 'smell'. Choose from"):
         load_six_digits("smell")
     with pytest.raises(ValueError, match="Unknown split 'validation'"):
         load_six_digits("text", "validation")

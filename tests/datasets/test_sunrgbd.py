@@ -61,7 +61,7 @@ def test_columns_splits_and_what_is_left_out(sunrgbd, tmp_path):
     rows = load_sunrgbd(sunrgbd, "train", report=tmp_path / "report")
     assert rows["name"][:] == [ITEMS[0][0]] and rows["sensor"][:] == ["kv1"]
     gone, damaged = (tmp_path / "report").read_text().splitlines()
-    assert "kv1/gone" in gone and "there is no such item" in gone
+    assert "kv1/gone" in gone and "the item is missing" in gone
     assert ITEMS[2][0] in damaged and "Cannot read the image" in damaged
     rows = load_sunrgbd(sunrgbd, "test", split_file="SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat")
     assert rows["name"][:] == [ITEMS[1][0], ITEMS[3][0]]
@@ -121,12 +121,12 @@ def test_pairs_with_joint_crops_go_through_the_processor(sunrgbd):
 @pytest.mark.parametrize(
     "folder, options, message",
     [
-        ("SUNRGBDtoolbox", {}, r"Not SUN RGB-D's folder: no intrinsics\.txt below a folder kv1, .*traintestSUNRGBD"),
-        ("SUNRGBD", {}, r"The split 'train' takes the list 'allsplit\.mat'.*or take all"),
-        (".", {"split": "val"}, r"Unknown split 'val': choose from \['train', 'test', 'all'\]"),
+        ("SUNRGBDtoolbox", {}, r"Expected intrinsics\.txt in subfolders of kv1, .*traintestSUNRGBD"),
+        ("SUNRGBD", {}, r"The split 'train' needs the list 'allsplit\.mat'.*or set split='all'"),
+        (".", {"split": "val"}, r"Unknown split 'val'\. Choose from \['train', 'test', 'all'\]"),
         (".", {"split_file": "SUNRGBD/kv1/NYUdata/NYU0001/scene.txt"}, "Cannot read the list"),
         (".", {"depth": "cm"}, "Unknown depth 'cm'"),
-        (".", {"depth_scale": 0}, "depth_scale is 0"),
+        (".", {"depth_scale": 0}, "`depth_scale` to be positive, but got 0"),
     ],
 )
 def test_bad_arguments(sunrgbd, folder, options, message):

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""AudioSet: clips of ten seconds from YouTube, each with the names of what is heard."""
+"""Reader of AudioSet: ten-second clips of YouTube videos with labels of sound events."""
 
 import csv
 from collections import defaultdict
@@ -12,7 +12,9 @@ import datasets
 from datasets import ClassLabel, Features, List, Value
 from transformers.utils import logging
 
-from ..models.imagebind.media import load_audio, load_image, open_video
+from ..models.imagebind.media import load_audio, load_image
+from ..models.imagebind.video import open_video
+from ..utils.names import nearest_name
 from .folders import Item, Problem, open_folder, read_items, show, walk
 
 logger = logging.get_logger(__name__)
@@ -26,7 +28,7 @@ _SPLITS = {
     "test": ("eval_segments.csv",),
 }
 _SUFFIXES = {
-    # What soundfile reads.
+    # Formats that soundfile reads.
     "audio": (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff"),
     "video": (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v"),
     "image": (".jpg", ".jpeg", ".png"),
@@ -48,46 +50,46 @@ def load_audioset(
     report: str | Path | None = None,
     num_proc: int | None = None,
 ) -> datasets.Dataset:
-    """Read AudioSet as pairs of videos (or frames) and sounds.
+    """Read AudioSet as pairs of videos (or frames) and audio.
 
-    A clip's file is named after the video and, maybe, the segment: `ID`, `YID`, `ID_start`, `ID_start_end` or
-    `ID_start-end`, in seconds (`30`, `30.0`, `30.000`, `000030`) or milliseconds (`30000`); or it is the file in a
-    folder with such a name. Sounds are files that soundfile reads, which videos are not: where there are only videos,
-    their sounds must lie beside them or in `audio_dir` (`ffmpeg -i ID.mp4 -vn -ac 1 -ar 16000 ID.flac`).
+    The name of a clip, or of the folder that contains it, consists of the YouTube id and optionally the segment: `ID`,
+    `YID`, `ID_start`, `ID_start_end` or `ID_start-end`, in seconds (`30`, `30.0`, `30.000`, `000030`) or milliseconds
+    (`30000`). Audio must be in files that soundfile reads. If you have only videos, extract their audio to the same
+    folder or to `audio_dir`: `ffmpeg -i ID.mp4 -vn -ac 1 -ar 16000 ID.flac`.
 
     Args:
-        data_dir: Folder with, somewhere in it, the published lists (`balanced_train_segments.csv`,
+        data_dir: Folder that contains, at any level, the published lists (`balanced_train_segments.csv`,
             `unbalanced_train_segments.csv`, `eval_segments.csv`; `class_labels_indices.csv`) and the clips.
-        split: `"balanced_train"`, `"unbalanced_train"`, `"train"` (both of these, or the one that there is) or
-            `"test"` (the evaluation set).
-        clip_dir: Folder of the clips, relative to `data_dir`; by default anywhere in it.
-        audio_dir: Folder of the sounds, if it is another.
-        frame_dir: Folder of frames of the clips, named as they are; of several the middle one is taken.
-        segments: Another list of segments in the published form, relative to `data_dir`, instead of the split's.
-        anchor: What stands beside the sounds: `"image"` (from `frame_dir`), `"video"`, or `None` for nothing; clips
-            without are left out. `"auto"`: images if there is a `frame_dir`, else videos if there are any.
-        check: Read every file once.
-        report: File for the list of what is left out, a line of JSON each.
-        num_proc: Processes that read.
+        split: `"balanced_train"`, `"unbalanced_train"`, `"train"` (both, or the existing one) or `"test"` (the
+            evaluation set).
+        clip_dir: Folder of the clips, relative to `data_dir`. Defaults to `data_dir` itself.
+        audio_dir: Folder of the audio files, if it differs from `clip_dir`.
+        frame_dir: Folder of frames of the clips, with the names of the clips. The middle one of several is used.
+        segments: List of segments to use instead of the list of the split, in the same format, relative to `data_dir`.
+        anchor: The other side of the pairs: `"image"` (from `frame_dir`), `"video"`, or `None` for audio only. Clips
+            without an anchor are left out. `"auto"` is image if there is a `frame_dir`, else video if there are any.
+        check: Whether to read every file once.
+        report: File for the list of items that are left out, one JSON object per line.
+        num_proc: Number of processes.
 
     Returns:
-        Data set with the columns `audio` and, by `anchor`, `image` or `video`, files not decoded; `labels` (names, of
-        which a clip has several), `video_id`, and `start` and `end` of the segment in the video, in seconds.
+        Data set with the columns `audio` and, depending on `anchor`, `image` or `video`, not decoded; `labels`, a list
+        of class numbers; `video_id`; `start` and `end` of the segment in the video, in seconds.
 
     Raises:
-        ValueError: If a list is missing, the split is unknown, or nothing can be read.
-        ImportError: If videos are to be checked and there is no decoder.
+        ValueError: If a list is missing, the split or the anchor is unknown, or no item can be read.
+        ImportError: If videos are to be checked and no video decoder is installed.
 
     Example:
         >>> pairs = load_audioset("audioset", "balanced_train", frame_dir="frames")  # doctest: +SKIP
         >>> test = load_audioset("audioset", "test", anchor=None)  # doctest: +SKIP
     """
     if split not in _SPLITS:
-        raise ValueError(f"Unknown split {split!r}: choose from {list(_SPLITS)}.")
+        raise ValueError(f"Unknown split {split!r}. {nearest_name(split, _SPLITS)}")
     if anchor not in ("auto", "image", "video", None):
-        raise ValueError(f"Unknown anchor {anchor!r}: choose from ['auto', 'image', 'video', None].")
+        raise ValueError(f"Unknown anchor {anchor!r}. Choose from ['auto', 'image', 'video', None].")
     if anchor == "image" and frame_dir is None:
-        raise ValueError("Images beside the sounds take a folder of frames: frame_dir.")
+        raise ValueError("Expected `frame_dir`, because the anchor is image.")
     root = open_folder(data_dir)
     tables = {path.name: path for path in walk(root, [".csv"])}
     lists = _find_lists(root, tables, split, segments)
@@ -127,14 +129,14 @@ def _find_lists(root: Path, tables: dict[str, Path], split: str, segments: str |
     else:
         found = [tables[name] for name in wanted if name in tables]
     if not found:
-        raise ValueError(f"Not AudioSet's folder: no {' or '.join(wanted)}; {show(root)}.")
+        raise ValueError(f"Expected {' or '.join(wanted)} in the folder of AudioSet, but {show(root)}.")
     if len(found) < len(wanted):
-        logger.warning(f"AudioSet: the split {split!r} is {found[0].name} alone, of {list(wanted)}.")
+        logger.warning(f"AudioSet: Only {found[0].name} exists, of the lists {list(wanted)} of the split {split!r}.")
     return found
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of a list with their numbers: fields, of which the last is quoted and holds commas."""
+    """Yield line numbers and fields of a list. The last field is quoted because it contains commas."""
     with open(path, encoding="utf-8", newline="") as file:
         for number, line in enumerate(csv.reader(file, skipinitialspace=True), start=1):
             if line and not line[0].startswith("#"):
@@ -142,10 +144,10 @@ def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _read_names(tables: dict[str, Path], root: Path) -> dict[str, str]:
-    """Read the names of the classes by their identifiers, in the published order."""
+    """Read the class names by class identifier, in the published order."""
     path = tables.get(LABELS_FILE)
     if path is None:
-        raise ValueError(f"Not AudioSet's folder: no {LABELS_FILE}; {show(root)}.")
+        raise ValueError(f"Expected {LABELS_FILE} in the folder of AudioSet, but {show(root)}.")
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, skipinitialspace=True))
     if not rows or not {"index", "mid", "display_name"} <= rows[0].keys():
@@ -154,7 +156,7 @@ def _read_names(tables: dict[str, Path], root: Path) -> dict[str, str]:
 
 
 def _index(folder: Path, kind: str) -> dict[str, list[Path]]:
-    """Find files by their names without endings, and by the folders that they are in."""
+    """Index files by their names without suffix, and by the names of their folders."""
     found = defaultdict(list)
     for path in walk(folder, _SUFFIXES[kind]):
         for key in dict.fromkeys((path.stem, path.parent.name)):
@@ -163,14 +165,14 @@ def _index(folder: Path, kind: str) -> dict[str, list[Path]]:
 
 
 def clip_names(video_id: str, start: float, end: float) -> list[str]:
-    """Return what the file of a clip may be called, without its ending.
+    """Return possible names of the file of a clip, without suffix.
 
     Args:
-        video_id: YouTube's identifier.
+        video_id: The YouTube id.
         start, end: The segment, in seconds.
 
     Returns:
-        Names, the most precise first.
+        The names, from the most to the least specific.
     """
     forms = ["{:.0f}", "{:.1f}", "{:.3f}", "{:06.0f}"]
     times = [(form.format(start), form.format(end)) for form in forms] + [(f"{start * 1e3:.0f}", f"{end * 1e3:.0f}")]
@@ -181,12 +183,12 @@ def clip_names(video_id: str, start: float, end: float) -> list[str]:
 def _item(line: list[str], found: dict[str, dict[str, list[Path]]], names: dict[str, str]) -> Item:
     """Find the files of a segment."""
     if len(line) != 4:
-        raise ValueError(f"expected YTID, start_seconds, end_seconds, positive_labels, got {len(line)} fields")
+        raise ValueError(f"expected YTID, start_seconds, end_seconds, positive_labels, but got {len(line)} fields")
     video_id, labels = line[0], line[3].split(",")
     try:
         start, end = float(line[1]), float(line[2])
     except ValueError:
-        raise ValueError(f"expected times in seconds, got {line[1]!r} and {line[2]!r}") from None
+        raise ValueError(f"expected times in seconds, but got {line[1]!r} and {line[2]!r}") from None
     unknown = [label for label in labels if label not in names]
     if unknown:
         raise ValueError(f"the classes {unknown} are not in {LABELS_FILE}")
@@ -194,7 +196,7 @@ def _item(line: list[str], found: dict[str, dict[str, list[Path]]], names: dict[
     for kind, index in found.items():
         paths = next((index[name] for name in clip_names(video_id, start, end) if name in index), None)
         if paths is None:
-            raise ValueError(f"there is no {kind} of it")
+            raise ValueError(f"its {kind} file is missing")
         files[kind] = paths[len(paths) // 2]
     facts = {"labels": [names[label] for label in labels], "video_id": video_id, "start": start, "end": end}
     return Item(video_id, {**files, **facts})

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Ego4D: what people who wear a camera see, how their heads move, and what they do, told in sentences."""
+"""Reader of Ego4D: egocentric videos with IMU recordings and narrations."""
 
 import io
 import json
@@ -15,12 +15,14 @@ import numpy as np
 from datasets import ClassLabel, Features, List, Value
 from PIL import Image
 
-from ..models.imagebind.media import Video, load_imu, open_video
+from ..models.imagebind.media import load_imu
+from ..models.imagebind.video import Video, open_video
+from ..utils.names import nearest_name
 from .folders import Item, Problem, open_folder, read_items, show
 
 METADATA_FILE = "ego4d.json"
 NARRATIONS_FILE = "annotations/narration.json"
-# Folders of videos, those scaled down first: they decode faster.
+# Folders of videos. Downscaled videos come first because they decode faster.
 VIDEO_FOLDERS = ("video_540ss", "full_scale")
 LABELS = ("first", "only")
 _SPLITS = ("train", "val", "test")
@@ -45,52 +47,54 @@ def load_ego4d(
     report: str | Path | None = None,
     num_proc: int | None = None,
 ) -> datasets.Dataset:
-    """Read Ego4D as windows around the narrations: motion, what was seen, what was done.
+    """Read Ego4D as windows around narrations: IMU readings, frames and text.
 
-    Videos that the metadata say are without motion are passed over; most are.
+    Videos without IMU recordings according to the metadata, which are most of them, are skipped.
 
-    Windows, motion and frames are cut out once and kept on disk, as an hour of video and its CSV file are too long to
-    be read for ten seconds: some 70 kB of motion, and one JPEG file or more, each.
+    Windows are extracted once and kept on disk, because a video and its CSV file are too long to be read for every
+    window of ten seconds. A window takes about 70 kB for the IMU readings, and one or more JPEG files.
 
     Args:
-        data_dir: The folder of Ego4D's download tool: `ego4d.json`; and in it, or in `v1`, `v2`, …:
-            `annotations/narration.json`, `imu/UID.csv` and `full_scale/UID.mp4` or `video_540ss/UID.mp4`.
-        split: `"train"`, `"val"` or `"test"`; or `"all"`. Which videos the paper trained on is not published.
-        split_by: The split of which benchmark: a key of the videos in `ego4d.json` (`split_em`, `split_av`,
-            `split_fho`). Videos that are not in that benchmark are in no split.
-        split_file: JSON file of the form `{"train": [UID, …], …}` instead, relative to `data_dir`.
-        narrations, imu_dir, video_dir: Where these are, relative to `data_dir`, if not as above.
-        half_window: Half a window, in seconds; see [`narration_window`]. Published by the same team for imu2clip, not
-            confirmed for ImageBind.
-        num_frames: Frames of a window, in the middle of as many equal parts. 1: the column `image`; more: the column
-            `video`, a list of images; 0: neither, and no videos are needed.
-        frame_size: Shorter side that frames are scaled down to; `None` leaves them.
-        label: `"first"`: column `label` with the first scenario that the video's metadata name; `"only"`: with the
-            only one, videos of several are left out. Which the paper took is not known.
-        clean: Take the tags out of the narrations: see [`clean_narration`].
-        wearer_only: Leave narrations of other people (without `#C`) out.
-        min_coverage: Share of a window for which there must be readings of both sensors; some recordings have gaps.
-        report: File for the list of what is left out, a line of JSON each.
-        num_proc: Processes that read.
+        data_dir: Folder of Ego4D's download tool, with `ego4d.json`. In this folder or in its subfolders `v1`, `v2`, …
+            are `annotations/narration.json`, `imu/UID.csv` and `full_scale/UID.mp4` or `video_540ss/UID.mp4`.
+        split: `"train"`, `"val"`, `"test"` or `"all"`. The split of the paper is not published.
+        split_by: The Ego4D benchmark that defines the split, as a key of the videos in `ego4d.json` (`split_em`,
+            `split_av`, `split_fho`). Videos that are not in this benchmark are in no split.
+        split_file: JSON file of the form `{"train": [UID, …], …}` that defines the split instead, relative to
+            `data_dir`.
+        narrations, imu_dir, video_dir: File or folder, relative to `data_dir`, if it differs from the above.
+        half_window: Half the length of a window, in seconds; see [`narration_window`]. The value is from imu2clip, by
+            the same team. It is not confirmed for ImageBind.
+        num_frames: Number of frames per window, equally spaced. One frame is in a column `image`, several are in a
+            column `video`, a list of images. With 0, no videos are needed.
+        frame_size: Length of the shorter side to which larger frames are downscaled. `None` keeps their size.
+        label: `"first"` adds a column `label` with the first scenario of the video. `"only"` leaves out videos with
+            several scenarios. It is not known which of them the paper used.
+        clean: Whether to remove the tags of the annotators from the narrations; see [`clean_narration`].
+        wearer_only: Whether to leave out narrations about other people (without `#C`).
+        min_coverage: Minimum share of a window with readings of both sensors. Some recordings have gaps.
+        report: File for the list of items that are left out, one JSON object per line.
+        num_proc: Number of processes.
 
     Returns:
-        Data set with the columns `imu` (`accel` and `gyro`, `(T, 3)`, in m/s² and rad/s as the files have them;
-        `timestamps`, `(T,)`, in seconds from the window's start), `image` or `video`, `text`, `label` if asked for,
-        and `video_uid`, `start`, `end`, `time`, the narration's, in seconds of the video.
+        Data set with the columns `imu`, `image` or `video`, `text`, optionally `label`, `video_uid`, and `start`,
+        `end` (of the window) and `time` (of the narration) in seconds of the video. `imu` has `accel` and `gyro` of
+        shape `(T, 3)`, in m/s² and rad/s as in the files, and `timestamps` of shape `(T,)`, in seconds from the start
+        of the window.
 
     Raises:
-        ValueError: If the folder is not Ego4D's, an argument is out of its range, or nothing can be read.
-        ImportError: If frames are wanted and there is no decoder of videos.
+        ValueError: If a file or folder is missing, an argument is out of range, or no item can be read.
+        ImportError: If frames are needed and no video decoder is installed.
 
     Example:
         >>> pairs = load_ego4d("ego4d", "train")  # doctest: +SKIP
         >>> test = load_ego4d("ego4d", "val", num_frames=0, label="only")  # doctest: +SKIP
     """
     if label not in (None, *LABELS):
-        raise ValueError(f"Unknown label {label!r}: choose from {[*LABELS, None]}.")
+        raise ValueError(f"Unknown label {label!r}. Choose from {[*LABELS, None]}.")
     if not (0 < half_window < np.inf and num_frames >= 0 and 0 <= min_coverage <= 1):
         raise ValueError(
-            f"Expected half_window > 0, num_frames >= 0 and min_coverage in [0, 1], got {half_window}, {num_frames}, "
+            f"Expected half_window > 0, num_frames >= 0, min_coverage in [0, 1], but got {half_window}, {num_frames}, "
             f"{min_coverage}."
         )
     root = open_folder(data_dir)
@@ -113,7 +117,7 @@ def load_ego4d(
         missing += ["narration"] if uid not in told else []
         missing += [f"duration in {METADATA_FILE}"] if video.get("duration_sec") is None else []
         if missing:
-            problems.append(Problem(uid, f"there is no {', no '.join(missing)} of it"))
+            problems.append(Problem(uid, f"missing: {', '.join(missing)}"))
         elif label and (not scenarios or (label == "only" and len(scenarios) > 1)):
             problems.append(Problem(uid, f"it has {len(scenarios)} scenarios"))
         else:
@@ -129,31 +133,31 @@ def load_ego4d(
     features |= {"video_uid": Value("string"), **{name: Value("float64") for name in ("start", "end", "time")}}
     options = {"half_window": half_window, "num_frames": num_frames, "frame_size": frame_size, "clean": clean}
     read = partial(_read, **options, wearer_only=wearer_only, min_coverage=min_coverage)
-    # The windows of one video fill tens of megabytes.
+    # The windows of one video take tens of megabytes of memory.
     return read_items("Ego4D", items, read, Features(features), problems, report, num_proc, batch_size=1)
 
 
 def narration_window(time: float, duration: float, half_window: float = 5.0) -> tuple[float, float]:
-    """Return the window around a moment, as imu2clip (by the same team) cuts it.
+    """Return the window around a narration, as imu2clip (by the same team) defines it.
 
     Args:
-        time: The moment, in seconds.
-        duration: Length of the recording.
-        half_window: Half the window's length, w.
+        time: Time of the narration, in seconds.
+        duration: Length of the recording, in seconds.
+        half_window: Half the length of the window, w.
 
     Returns:
-        Start and end: `[0, 2w]` where `time <= 2w`, the last `2w` where `time + 2w >= duration`, else
-        `time - w` to `time + w`. A recording shorter than `2w` is the window.
+        Start and end: 0 to 2w if `time <= 2w`, the last 2w seconds if `time + 2w >= duration`, otherwise `time - w` to
+        `time + w`. A recording shorter than 2w is one window.
 
     Raises:
-        ValueError: If the moment is after the end, or something is not finite.
+        ValueError: If the time is after the end of the recording, or an argument is not finite.
 
     Example:
         >>> narration_window(3, 60), narration_window(30, 60), narration_window(52, 60)
         ((0.0, 10.0), (25.0, 35.0), (50.0, 60.0))
     """
     if not np.isfinite([time, duration, half_window]).all() or time > duration:
-        raise ValueError(f"There is no window around {time} s in a recording of {duration} s.")
+        raise ValueError(f"Expected a time within the recording of {duration} s, but got {time} s.")
     length = min(2.0 * half_window, duration)
     if time <= 2 * half_window:
         return 0.0, float(length)
@@ -163,10 +167,10 @@ def narration_window(time: float, duration: float, half_window: float = 5.0) -> 
 
 
 def clean_narration(text: str) -> str:
-    """Take the annotators' tags out of a narration.
+    """Remove the tags of the annotators from a narration.
 
-    `#C` (the wearer of the camera, mostly followed by the letter C), `#O` (somebody else) and the like go; `#unsure`
-    becomes "something".
+    Tags such as `#C` (the camera wearer, usually followed by the letter C) and `#O` (another person) are removed;
+    `#unsure` becomes "something".
 
     Example:
         >>> clean_narration("#C C picks a #unsure from the table"), clean_narration("#O A man X laughs.")
@@ -180,7 +184,7 @@ def clean_narration(text: str) -> str:
 def _read_json(root: Path, places: list[Path], name: str) -> dict[str, Any]:
     path = next((place / name for place in [root, *places] if (place / name).is_file()), None)
     if path is None:
-        raise ValueError(f"Not Ego4D's folder: no {name}, nor in v1, v2, …; {show(root)}.")
+        raise ValueError(f"Expected {name} in the folder of Ego4D or in v1, v2, …, but {show(root)}.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -188,35 +192,35 @@ def _read_json(root: Path, places: list[Path], name: str) -> dict[str, Any]:
 
 
 def _split(root: Path, videos: dict[str, dict], split: str, split_by: str, split_file: str | None) -> set[str]:
-    """Return the videos of a split."""
+    """Return the ids of the videos of a split."""
     if split == "all":
         return set(videos)
     if split_file is not None:
         splits = _read_json(root, [], split_file)
         if split not in splits:
-            raise ValueError(f"Unknown split {split!r}: {split_file!r} has {list(splits)}.")
+            raise ValueError(f"Unknown split {split!r} in {split_file!r}. {nearest_name(split, splits)}")
         return set(splits[split])
     if split not in _SPLITS:
-        raise ValueError(f"Unknown split {split!r}: choose from {[*_SPLITS, 'all']}.")
+        raise ValueError(f"Unknown split {split!r}. {nearest_name(split, [*_SPLITS, 'all'])}")
     keys = sorted({key for video in videos.values() for key in video if key.startswith("split_")})
     if split_by not in keys:
-        raise ValueError(f"The videos of {METADATA_FILE} have no {split_by!r}: choose from {keys}, or split='all'.")
+        raise ValueError(f"Unknown key {split_by!r} in {METADATA_FILE}. Choose from {keys}, or set split='all'.")
     return {uid for uid, video in videos.items() if video.get(split_by) == split}
 
 
 def _find(root: Path, places: list[Path], folders: tuple[str, ...], suffix: str) -> dict[str, Path]:
-    """Find files by their names without endings; the newest version, and the first folder, go first."""
+    """Index files by their names without suffix. The newest version and the first folder take precedence."""
     found: dict[str, Path] = {}
     candidates = [place / folder for place in places for folder in folders if (place / folder).is_dir()]
     if not candidates:
-        raise ValueError(f"Not Ego4D's folder: no {' or '.join(folders)}, nor in v1, v2, …; {show(root)}.")
+        raise ValueError(f"Expected {' or '.join(folders)} in the folder of Ego4D or in v1, v2, …, but {show(root)}.")
     for folder in reversed(candidates):
         found |= {path.stem: path for path in sorted(folder.glob(f"*{suffix}"))}
     return found
 
 
 def _narrations(told: dict[str, Any]) -> list[list]:
-    """Return times and texts of all narrators, in order of time."""
+    """Return times and texts of all narrators, sorted by time."""
     passes = [told[key] for key in sorted(told) if key.startswith("narration_pass_")]
     lines = [line for entry in passes for line in (entry or {}).get("narrations") or []]
     pairs = [[line.get("timestamp_sec"), line.get("narration_text") or ""] for line in lines]
@@ -257,22 +261,22 @@ def _read(
 
 
 def _cut(signal: dict[str, np.ndarray], start: float, end: float, min_coverage: float) -> dict[str, np.ndarray]:
-    """Cut a window out of a recording, if enough of it is there."""
+    """Extract a window of a recording. Raise a ValueError if it has too few readings."""
     times = signal["timestamps"]
     first, last = np.searchsorted(times, [start, end])
     window = {name: signal[name][:, first:last].T for name in ("accel", "gyro")}
-    # Steps between readings, which gaps do not change; some readings have one time.
+    # The median ignores gaps and readings with equal timestamps.
     step = np.median(np.diff(times)) if len(times) > 1 else 0.0
     readings = np.isfinite(np.hstack(list(window.values()))).all(axis=1).sum()
     coverage = min(readings * step / (end - start), 1.0) if readings else 0.0
-    # Half a percent for windows that begin between two readings.
+    # A tolerance of half a percent, because a window may start between two readings.
     if coverage + 0.005 < min_coverage or not readings:
-        raise ValueError(f"motion covers {coverage:.0%} of the window from {start:g} s to {end:g} s")
+        raise ValueError(f"readings cover only {coverage:.0%} of the window from {start:g} s to {end:g} s")
     return {**window, "timestamps": (times[first:last] - start).astype(np.float32)}
 
 
 def _frames(video: Video, start: float, end: float, count: int, size: int | None) -> list[dict]:
-    """Read frames of a window as JPEG files in memory."""
+    """Extract frames of a window as JPEG files in memory."""
     files = []
     for part in range(count):
         time = start + (end - start) * (part + 0.5) / count

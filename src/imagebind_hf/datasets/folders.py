@@ -1,10 +1,11 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Folders of files as data sets: every item is read once, and what cannot be read is left out, counted and listed."""
+"""Data sets made of folders of files. Every item is read once; unreadable items are left out and reported."""
 
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,19 +16,20 @@ from datasets.fingerprint import Hasher
 from transformers.utils import logging
 
 from .. import __version__
+from ..utils.progress import progress_bar, quiet_datasets
 
 logger = logging.get_logger(__name__)
 
-# So many problems are told in the log.
+# Number of problems that a warning names.
 SHOWN = 5
 _REFERENCE = {"bytes": Value("binary"), "path": Value("string")}
 
 
 class Problem(NamedTuple):
-    """Something that is left out of a data set.
+    """An item that is left out of a data set.
 
     Args:
-        item: What it is.
+        item: Name of the item.
         why: Why it is left out.
     """
 
@@ -36,11 +38,11 @@ class Problem(NamedTuple):
 
 
 class Item(NamedTuple):
-    """Something to be read.
+    """An item to read.
 
     Args:
-        name: What it is called if it cannot be read.
-        facts: Arguments of the function that reads it: whatever JSON holds, and paths.
+        name: Name of the item, for messages.
+        facts: Arguments of the function that reads the item: values that JSON can represent, and paths.
     """
 
     name: str
@@ -57,24 +59,25 @@ def read_items(
     num_proc: int | None = None,
     batch_size: int = 16,
 ) -> Dataset:
-    """Make a data set of what a function reads from each item.
+    """Make a data set of the rows that a function reads from items.
 
-    The result is kept on disk with the other data of `datasets`, and read again when items, their files (sizes and
-    times) or the function's arguments have changed. Problems are part of it, so they are told every time.
+    The result is kept in the cache of `datasets`. It is made again if the items, their files (sizes or modification
+    times) or the arguments of the function have changed. Problems are cached too, and reported every time.
 
     Args:
-        name: Name of the data set, for messages and files.
-        items: What to read.
-        read: Called with the facts of an item, paths as strings; gives its rows, and problems with parts of it. A
-            `ValueError` or `OSError` makes the item itself a problem. A function of a module, or a `partial` of one.
+        name: Name of the data set, for messages and cache files.
+        items: The items.
+        read: Called with the facts of an item, paths as strings. Returns the rows of the item, and problems for parts
+            of it that are left out. A `ValueError` or an `OSError` makes the whole item a problem. It must be a
+            function of a module, or a `partial` of one.
         features: Columns of the rows.
-        problems: What was left out already.
-        report: File for the list of all that is left out, a line of JSON each: `{"item": …, "why": …}`.
+        problems: Problems that are known already.
+        report: File for the list of all problems, one JSON object per line: `{"item": …, "why": …}`.
         num_proc: Number of processes.
-        batch_size: Items whose rows are in memory together.
+        batch_size: Number of items whose rows are in memory at a time.
 
     Raises:
-        ValueError: If nothing is left.
+        ValueError: If no rows are left.
     """
     problems, stamped = list(problems), []
     for item in items:
@@ -92,17 +95,31 @@ def read_items(
         digest = Hasher.hash([rows._fingerprint, read, str(features), __version__])
         folder = Path(datasets.config.HF_DATASETS_CACHE) / "imagebind_hf"
         folder.mkdir(parents=True, exist_ok=True)
-        rows = rows.map(
-            _Attempt(read, list(features)),
-            batched=True,
-            batch_size=batch_size,
-            writer_batch_size=batch_size,
-            remove_columns=rows.column_names,
-            features=Features({**stored, "item": Value("string"), "problem": Value("string")}),
-            cache_file_name=str(folder / f"{name.lower().replace(' ', '_')}-{digest}.arrow"),
-            num_proc=num_proc,
-            desc=name,
-        )
+        # Several processes cannot share a progress bar of ours.
+        is_serial = num_proc in (None, 1)
+        attempt, description = _Attempt(read, list(features)), f"Reading {name}"
+        with (
+            quiet_datasets() if is_serial else nullcontext(),
+            progress_bar(None, description, len(rows), disable=not is_serial) as bar,
+        ):
+
+            def process(batch: dict[str, list]) -> dict[str, list]:
+                result = attempt(batch)
+                bar.update(len(batch["item"]))
+                return result
+
+            rows = rows.map(
+                process if is_serial else attempt,
+                batched=True,
+                batch_size=batch_size,
+                writer_batch_size=batch_size,
+                remove_columns=rows.column_names,
+                features=Features({**stored, "item": Value("string"), "problem": Value("string")}),
+                cache_file_name=str(folder / f"{name.lower().replace(' ', '_')}-{digest}.arrow"),
+                new_fingerprint=digest,
+                num_proc=num_proc,
+                desc=description,
+            )
         reasons = rows["problem"][:]
         lost = [number for number, why in enumerate(reasons) if why is not None]
         problems += [Problem(rows[number]["item"], reasons[number]) for number in lost]
@@ -111,8 +128,8 @@ def read_items(
     kept = len(rows) if stamped else 0
     tell(name, problems, kept, report)
     if not kept:
-        raise ValueError(f"{name}: no rows. {_list(problems)}")
-    # Cast, not encoded: what is encoded already needs no codec.
+        raise ValueError(f"{name}: No rows are left. {_list(problems)}")
+    # Encoding Audio and Video needs torchcodec, a cast does not.
     for column, feature in features.items():
         if isinstance(feature, (Audio, Video)):
             rows = rows.cast_column(column, feature)
@@ -120,7 +137,7 @@ def read_items(
 
 
 class _Attempt:
-    """Reads items and notes what went wrong; a class, so that `datasets` knows the same one again."""
+    """Reads items and records problems. As a class, it can be sent to other processes."""
 
     def __init__(self, read: Callable[..., Iterable[dict | Problem]], columns: list[str]):
         self.read, self.columns = read, columns
@@ -137,52 +154,54 @@ class _Attempt:
 
 
 def tell(name: str, problems: Sequence[Problem], kept: int, report: str | Path | None = None) -> None:
-    """Warn of what was left out: how much, the first few, and where all are listed.
+    """Warn of items that were left out: how many, the first few, and where to find the whole list.
 
     Args:
         name: Name of the data set.
-        problems: What was left out.
-        kept: Number of rows that were not.
-        report: File for the list, written even if it is empty.
+        problems: The problems.
+        kept: Number of rows of the data set.
+        report: File for the whole list. It is written even if there are no problems.
     """
     if report is not None:
         lines = [json.dumps(problem._asdict(), ensure_ascii=False) + "\n" for problem in problems]
         Path(report).write_text("".join(lines), encoding="utf-8")
     if problems:
-        where = f"All are in {str(report)!r}." if report is not None else "Pass report=FILE for the whole list."
+        where = (
+            f"The whole list is in {str(report)!r}." if report is not None else "Set report=FILE for the whole list."
+        )
         logger.warning(f"{name}: {kept} rows, {len(problems)} left out. {_list(problems)} {where}")
 
 
 def _list(problems: Sequence[Problem]) -> str:
-    """Name the first few problems, in one sentence."""
+    """Describe the first few problems in one sentence."""
     shown = "; ".join(f"{problem.item}: {problem.why.rstrip('.')}" for problem in problems[:SHOWN])
     if len(problems) > SHOWN:
         shown += f"; and {len(problems) - SHOWN} more"
-    return f"Left out: {shown}." if shown else "There was nothing to read."
+    return f"Left out: {shown}." if shown else "There are no items to read."
 
 
 def open_folder(data_dir: str | Path, *folders: str | None) -> Path:
-    """Return a folder as an absolute path, or one in it.
+    """Return the absolute path of a folder, or of a subfolder.
 
     Raises:
-        ValueError: If there is no such folder.
+        ValueError: If the folder does not exist.
     """
     path = Path(data_dir, *(folder for folder in folders if folder is not None)).absolute()
     if not path.is_dir():
-        raise ValueError(f"There is no folder {str(path)!r}.")
+        raise ValueError(f"The folder {str(path)!r} does not exist.")
     return path
 
 
 def show(folder: Path) -> str:
-    """Name what a folder holds, for messages that say what was not found there."""
+    """Describe the content of a folder, for error messages."""
     names = sorted(entry.name for entry in folder.iterdir())
     shown = ", ".join(map(repr, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    return f"{str(folder)!r} holds {shown}" if names else f"{str(folder)!r} is empty"
+    return f"{str(folder)!r} contains {shown}" if names else f"{str(folder)!r} is empty"
 
 
 def walk(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
-    """Yield the files of some kinds in a folder and below, in order of their paths."""
-    kinds = tuple(suffixes)
+    """Yield the files with some suffixes in a folder and its subfolders, sorted by path."""
+    suffixes = tuple(suffixes)
     for path, folders, files in os.walk(folder, followlinks=True):
         folders.sort()
-        yield from (Path(path, file) for file in sorted(files) if file.lower().endswith(kinds))
+        yield from (Path(path, file) for file in sorted(files) if file.lower().endswith(suffixes))

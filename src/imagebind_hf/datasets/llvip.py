@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""LLVIP: street scenes at night, pictures of light and of heat from the same place, with boxes around pedestrians."""
+"""Reader of LLVIP: visible and infrared images of the same streets at night, with boxes of pedestrians."""
 
 import io
 import xml.etree.ElementTree as ElementTree
@@ -15,6 +15,7 @@ from datasets import ClassLabel, Features, Value
 from PIL import Image
 
 from ..models.imagebind.media import load_image
+from ..utils.names import nearest_name
 from .folders import Item, Problem, open_folder, read_items, show, walk
 
 CLASS_NAMES = ("person", "background")
@@ -37,40 +38,40 @@ def load_llvip(
     report: str | Path | None = None,
     num_proc: int | None = None,
 ) -> datasets.Dataset:
-    """Read LLVIP as pairs of images and thermal pictures, or as crops for classification.
+    """Read LLVIP as pairs of visible and thermal images, or as crops for classification.
 
     Args:
-        data_dir: The unpacked folder: `visible/train`, `infrared/train`, the same for `test`, and, for crops,
-            `Annotations` (Pascal VOC). Pictures of one name belong together.
+        data_dir: The extracted folder, with `visible/train`, `infrared/train`, the same for `test` and, for crops,
+            `Annotations` (Pascal VOC). Two images with the same name are a pair.
         split: `"train"` or `"test"`.
-        crops: Cut out every pedestrian's box, and for each a box of the same size at random where it touches no
-            pedestrian: the paper's two classes. Which boxes it drew is not published; these are drawn evenly from all
-            places that there are, by `seed` and the picture's name.
+        crops: Whether to return crops: the box of every pedestrian, and for each a random box of the same size that
+            overlaps no pedestrian. These are the two classes of the paper, whose random boxes are not published.
+            Here, all positions are equally likely; they depend on `seed` and the name of the image.
         seed: Seed of the random boxes.
-        check: Read every picture once. Crops are read in any case.
-        report: File for the list of what is left out, a line of JSON each.
-        num_proc: Processes that read.
+        check: Whether to read every image once. Crops are read in any case.
+        report: File for the list of items that are left out, one JSON object per line.
+        num_proc: Number of processes.
 
     Returns:
-        Data set with the columns `image` and `thermal`; of crops `label` (person, background) too, and `name`.
+        Data set with the columns `image`, `thermal` and `name`; for crops also `label` (person, background).
 
     Raises:
-        ValueError: If the folder is not LLVIP's, the split is unknown, or nothing can be read.
+        ValueError: If a subfolder is missing, the split is unknown, or no item can be read.
 
     Example:
         >>> pairs = load_llvip("LLVIP", "train")  # doctest: +SKIP
         >>> test = load_llvip("LLVIP", "test", crops=True)  # doctest: +SKIP
     """
     if split not in _SPLITS:
-        raise ValueError(f"Unknown split {split!r}: choose from {list(_SPLITS)}.")
+        raise ValueError(f"Unknown split {split!r}. {nearest_name(split, _SPLITS)}")
     root = open_folder(data_dir)
     needed = [f"visible/{split}", f"infrared/{split}", *(["Annotations"] if crops else [])]
     missing = [folder for folder in needed if not (root / folder).is_dir()]
     if missing:
-        raise ValueError(f"Not LLVIP's folder: no {', '.join(missing)}; {show(root)}.")
+        raise ValueError(f"Expected {', '.join(missing)} in the folder of LLVIP, but {show(root)}.")
     sides = {side: {path.name: path for path in walk(root / side / split, _SUFFIXES)} for side in _SIDES}
     problems = [
-        Problem(f"{side}/{split}/{name}", f"there is no {other}/{split}/{name}")
+        Problem(f"{side}/{split}/{name}", f"{other}/{split}/{name} is missing")
         for side, other in (_SIDES, _SIDES[::-1])
         for name in sorted(sides[side].keys() - sides[other].keys())
     ]
@@ -99,19 +100,19 @@ def _read_crops(image: str, thermal: str, boxes: str, seed: int) -> Iterator[dic
     pictures = {"image": load_image(image).convert("RGB"), "thermal": load_image(thermal).convert("L")}
     sizes = {picture.size for picture in pictures.values()}
     if len(sizes) > 1:
-        raise ValueError(f"The pictures are of {' and '.join(map(str, sorted(sizes)))} pixels.")
+        raise ValueError(f"Expected images of the same size, but got {' and '.join(map(str, sorted(sizes)))} pixels")
     (size,) = sizes
     people = read_boxes(boxes)
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     for person in people:
         found = clip_box(person, size)
         if found is None:
-            yield Problem(f"{name}, box {person}", f"it holds no pixel of a picture of {size[0]}x{size[1]}")
+            yield Problem(f"{name}, box {person}", f"the box is outside of the image of {size[0]}x{size[1]} pixels")
             continue
         background = random_box(size, people, (found[2] - found[0], found[3] - found[1]), rng)
         if background is None:
-            # Its person goes with it: the classes stay of one size.
-            yield Problem(f"{name}, box {person}", "there is no room for a box of its size without a pedestrian")
+            # Both boxes are left out, so that the classes stay balanced.
+            yield Problem(f"{name}, box {person}", "there is no place for a box of its size without a pedestrian")
             continue
         for label, box in zip(CLASS_NAMES, (found, background), strict=True):
             crops = {side: {"bytes": _png(picture.crop(box))} for side, picture in pictures.items()}
@@ -119,7 +120,7 @@ def _read_crops(image: str, thermal: str, boxes: str, seed: int) -> Iterator[dic
 
 
 def read_boxes(path: str | Path, name: str = "person") -> list[Box]:
-    """Read the boxes of one class from an annotation in Pascal VOC's format.
+    """Read the boxes of one class from an annotation in the Pascal VOC format.
 
     Args:
         path: The XML file.
@@ -129,7 +130,7 @@ def read_boxes(path: str | Path, name: str = "person") -> list[Box]:
         Boxes as (left, top, right, bottom), in pixels.
 
     Raises:
-        ValueError: If it is no such file.
+        ValueError: If the file cannot be read.
     """
     try:
         objects = [entry for entry in ElementTree.parse(path).iter("object") if entry.findtext("name") == name]
@@ -139,7 +140,7 @@ def read_boxes(path: str | Path, name: str = "person") -> list[Box]:
 
 
 def clip_box(box: Box, size: tuple[int, int]) -> Box | None:
-    """Cut off what is outside of a picture of a size (width, height); None if nothing is left."""
+    """Clip a box to an image of a size (width, height). Return `None` if they do not overlap."""
     left, top, right, bottom = max(box[0], 0), max(box[1], 0), min(box[2], size[0]), min(box[3], size[1])
     return (left, top, right, bottom) if left < right and top < bottom else None
 
@@ -147,21 +148,21 @@ def clip_box(box: Box, size: tuple[int, int]) -> Box | None:
 def random_box(
     size: tuple[int, int], taken: list[Box], wanted: tuple[int, int], rng: np.random.Generator
 ) -> Box | None:
-    """Draw a box that overlaps none of others, any such place as likely as the next.
+    """Draw a random box that overlaps none of the given boxes. All such positions are equally likely.
 
     Args:
-        size: Width and height of the picture.
-        taken: The other boxes.
-        wanted: Width and height of the box.
-        rng: Source of randomness.
+        size: Width and height of the image.
+        taken: The given boxes.
+        wanted: Width and height of the random box.
+        rng: Random generator.
 
     Returns:
-        The box, or None if there is no place for it.
+        The box, or `None` if there is no such position.
     """
     width, height = wanted
     free = np.ones((max(size[1] - height + 1, 0), max(size[0] - width + 1, 0)), dtype=bool)
     for left, top, right, bottom in taken:
-        # Corners from which a box would reach into the other one.
+        # Top left corners from which the box would overlap this one.
         free[max(top - height + 1, 0) : max(bottom, 0), max(left - width + 1, 0) : max(right, 0)] = False
     places = np.flatnonzero(free)
     if not len(places):

@@ -1,12 +1,14 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings of accelerometers and gyroscopes in parquet files, as motion for the IMU tower."""
+"""IMU recordings in parquet files."""
 
 import datasets
 import numpy as np
 from datasets import Features, List, Value
 
-from ..models.imagebind.feature_extraction_imagebind import STANDARD_GRAVITY
+from ..models.imagebind.feature_extraction_imagebind_imu import STANDARD_GRAVITY
+from ..utils.names import nearest_name
+from ..utils.progress import quiet_datasets
 
 
 def load_motion(
@@ -18,31 +20,32 @@ def load_motion(
     accel_unit: str = "m/s^2",
     gyro_unit: str = "rad/s",
 ) -> datasets.Dataset:
-    """Read recordings as a data set with a column `imu`, which the IMU feature extractor takes.
+    """Read recordings of an accelerometer and a gyroscope into a column `imu` for the IMU feature extractor.
 
     Args:
-        data_files: Parquet file or files with a recording in a row.
-        split: Unused: a file is a split.
+        data_files: Parquet file or files with one recording per row.
+        split: Not used, because the files are one split.
         accel, gyro: Columns of the two sensors, lists of shape `(T, 3)`.
-        sampling_rate: Column of the rate, or the rate of all, in Hz.
+        sampling_rate: Column of the sampling rate in Hz, or the sampling rate of all recordings.
         accel_unit: `"m/s^2"` or `"g"`.
         gyro_unit: `"rad/s"` or `"deg/s"`.
 
     Returns:
-        The rows with `imu`: `accel` in m/s², `gyro` in rad/s, each `(T, 3)`, and `sampling_rate`.
+        Data set with the column `imu`, a dictionary with `accel` in m/s², `gyro` in rad/s, both of shape `(T, 3)`, and
+        `sampling_rate`. Other columns are kept.
 
     Raises:
-        ValueError: If a column is missing, or a unit unknown.
+        ValueError: If a column is missing or a unit is unknown.
     """
     rows = datasets.load_dataset("parquet", data_files=data_files, split="train")
     columns = [accel, gyro, *([sampling_rate] if isinstance(sampling_rate, str) else [])]
     missing = [column for column in columns if column not in rows.column_names]
     if missing:
-        raise ValueError(f"No columns {missing}, the data set has {rows.column_names}.")
+        raise ValueError(f"Expected the columns {missing}, but the columns are {rows.column_names}.")
     scales = {"m/s^2": 1.0, "g": STANDARD_GRAVITY}, {"rad/s": 1.0, "deg/s": np.pi / 180}
     for unit, known in zip((accel_unit, gyro_unit), scales, strict=True):
         if unit not in known:
-            raise ValueError(f"Unknown unit {unit!r}, expected one of {list(known)}.")
+            raise ValueError(f"Unknown unit {unit!r}. {nearest_name(unit, known)}")
 
     def convert(row: dict) -> dict:
         rate = float(row[sampling_rate] if isinstance(sampling_rate, str) else sampling_rate)
@@ -55,4 +58,5 @@ def load_motion(
     axes = List(List(Value("float32")))
     kept = {name: feature for name, feature in rows.features.items() if name not in columns}
     features = Features({**kept, "imu": {"accel": axes, "gyro": axes, "sampling_rate": Value("float32")}})
-    return rows.map(convert, remove_columns=columns, features=features, desc="Motion")
+    with quiet_datasets():
+        return rows.map(convert, remove_columns=columns, features=features)

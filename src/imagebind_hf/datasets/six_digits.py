@@ -1,9 +1,9 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Six digits: a small world of six modalities around real handwritten digits, made on the spot.
+"""Six digits: a small generated data set with six modalities, for demonstrations.
 
-The handwriting is scikit-learn's `load_digits` (1,797 pictures of 8x8 pixels, part of the library). Everything else is
-drawn or computed around it. This is a teaching set: it shows that binding works, not how well ImageBind does.
+The handwritten digits are those of scikit-learn's `load_digits` (1,797 images of 8x8 pixels, part of the library).
+Everything else is generated from them. The data set shows that binding works, not how well ImageBind works.
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..utils.extras import needs_extra
+from ..utils.names import nearest_name
 from . import six_digits_signals as signals
 
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -39,25 +40,27 @@ _FEATURES: dict[str, Any] = {
 
 
 def load_six_digits(modality: str, split: str = "train", *, seed: int = 0, repeats: int = 1) -> datasets.Dataset:
-    """Make pairs of images and one other modality.
+    """Generate pairs of images and another modality.
 
     Args:
         modality: `"text"`, `"audio"`, `"depth"`, `"thermal"` or `"imu"`.
-        split: `"train"` or `"test"`; no handwritten original is in both (80 % and 20 % of every class).
+        split: `"train"` (80 % of the handwritten digits of every class) or `"test"` (the other 20 %).
         seed: Seed. The same arguments always give the same rows.
-        repeats: So many pairs are made of each original.
+        repeats: Number of pairs per handwritten digit.
 
     Returns:
-        Data set with the columns `image` (RGB, 64x64), the modality's own, and `label`:
+        Data set with the columns `image` (RGB, 64x64), `label`, and one of
 
         - `text`: a caption;
-        - `audio`: the digit's telephone dial tone in noise, one second at 16 kHz, as WAV;
-        - `depth`: the digit as relief on a wall, 0.5 to 1.2 m away, millimetres in 16 bits, aligned with the image;
-        - `thermal`: the warm trace of the finger that drew it, fading, 8 bits, aligned with the image;
-        - `imu`: a hand that writes it, `(6, 2000)`: accelerometer in m/s², gyroscope in rad/s, 10 s at 200 Hz.
+        - `audio`: the telephone dial tone of the digit with noise, one second at 16 kHz, as a WAV file;
+        - `depth`: a relief of the digit on a wall, 0.5 to 1.2 m away, 16 bits, in millimeters, aligned with the image;
+        - `thermal`: the fading warm trace of a finger that drew the digit, 8 bits, aligned with the image;
+        - `imu`: a phone in a hand that writes the digit, `(6, 2000)`: accelerometer in m/s², gyroscope in rad/s, 10 s
+          at 200 Hz.
 
     Raises:
-        ValueError: For an unknown modality or split.
+        ValueError: If the modality or the split is unknown.
+        ImportError: If scipy or scikit-learn is not installed.
 
     Example:
         >>> from imagebind_hf.datasets import load_six_digits
@@ -66,9 +69,9 @@ def load_six_digits(modality: str, split: str = "train", *, seed: int = 0, repea
         (['image', 'depth', 'label'], 359, (64, 64), 'I;16')
     """
     if modality not in MODALITIES:
-        raise ValueError(f"Six digits have no pairs of images and {modality!r}: choose from {list(MODALITIES)}.")
+        raise ValueError(f"Unknown modality {modality!r}. {nearest_name(modality, MODALITIES)}")
     if split not in _SPLITS:
-        raise ValueError(f"Unknown split {split!r}: choose from {list(_SPLITS)}.")
+        raise ValueError(f"Unknown split {split!r}. {nearest_name(split, _SPLITS)}")
     digits, labels = originals(split)
     rows: dict[str, list] = {"image": [], modality: [], "label": []}
     for index in np.repeat(np.arange(len(digits)), repeats):
@@ -83,13 +86,13 @@ def load_six_digits(modality: str, split: str = "train", *, seed: int = 0, repea
     features = {"image": datasets.Image(), modality: _FEATURES[modality], "label": names}
     dataset = datasets.Dataset.from_dict(rows, features=datasets.Features(features))
     if modality == "audio":
-        # Cast, not encoded: what is encoded already needs no codec.
+        # Encoding Audio needs torchcodec, a cast does not.
         dataset = dataset.cast_column("audio", datasets.Audio(sampling_rate=signals.AUDIO_RATE, decode=False))
     return dataset
 
 
 def originals(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a split's handwritten digits, `(rows, 8, 8)` in [0, 1], and their classes."""
+    """Return the handwritten digits of a split, of shape `(num_rows, 8, 8)` in [0, 1], and their classes."""
     with needs_extra("demo"):
         from sklearn.datasets import load_digits
 
@@ -117,14 +120,17 @@ def _partner(modality: str, label: int, mask: np.ndarray, rng: np.random.Generat
 
 
 def plot_six_digits(path: str | Path, seed: int = 0) -> Path:
-    """Draw a sheet of the world: a column a digit, a row a modality.
+    """Plot examples of all modalities, with one column per digit.
 
     Args:
-        path: The picture to write.
-        seed: Seed of the rows shown.
+        path: The image file to write.
+        seed: Seed of the examples.
 
     Returns:
         The path.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
     """
     import io
 

@@ -1,6 +1,9 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How six digits look, sound and move. Numbers are choices: classes vary, and can be told apart."""
+"""Generators of the images and signals of six digits.
+
+The constants are chosen so that the items of a class vary and the classes can be distinguished.
+"""
 
 import io
 from functools import cache
@@ -15,12 +18,12 @@ AUDIO_RATE = 16_000  # Hz
 IMU_RATE, IMU_SAMPLES = 200, 2000  # Hz; 10 s
 GRAVITY = 9.80665  # m/s²
 
-# Frequencies of the keys of a telephone (ITU-T Q.23), in Hz.
+# Frequencies of the dial tones (ITU-T Q.23), in Hz.
 _ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477)
 DIAL_TONES = {digit: (_ROWS[(digit - 1) // 3], _COLUMNS[(digit - 1) % 3]) for digit in range(1, 10)}
 DIAL_TONES[0] = (_ROWS[3], _COLUMNS[1])
 
-# The path of a pen, x to the right and y up, in the unit square.
+# Points of the path of a pen in the unit square, with x to the right and y up.
 _PATHS = {
     0: [(0.5, 1.0), (0.15, 0.8), (0.1, 0.4), (0.4, 0.0), (0.8, 0.2), (0.9, 0.65), (0.65, 0.95), (0.5, 1.0)],
     1: [(0.3, 0.75), (0.55, 1.0), (0.55, 0.5), (0.55, 0.0)],
@@ -43,12 +46,12 @@ def _ndimage() -> ModuleType:
 
 
 def draw_mask(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw an 8x8 digit large: turned, scaled and moved a little; float `(64, 64)` in [0, 1]."""
+    """Upscale an 8x8 digit with a small random rotation, scale and shift, to `(64, 64)` in [0, 1]."""
     angle = np.deg2rad(rng.uniform(-8, 8))
     step = 8 / SIDE / rng.uniform(0.85, 1.0)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * step
     centre = (SIDE - 1) / 2 + rng.uniform(-3, 3, size=2)
-    # Output pixel p shows the original, which gets an empty border, at turn @ (p - centre) + its middle.
+    # Output pixel p is the value of the padded digit at turn @ (p - centre) + 4.5, where 4.5 is its center.
     mask = _ndimage().affine_transform(
         np.pad(digit, 1), turn, offset=4.5 - turn @ centre, output_shape=(SIDE, SIDE), order=3
     )
@@ -57,20 +60,20 @@ def draw_mask(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _texture(rng: np.random.Generator, smoothness: float) -> np.ndarray:
-    """Smooth noise of unit deviation, `(64, 64)`."""
+    """Return smooth noise with unit standard deviation, of shape `(64, 64)`."""
     noise = _ndimage().gaussian_filter(rng.standard_normal((SIDE, SIDE)), smoothness, mode="wrap")
     return noise / noise.std()
 
 
 def _slope(rng: np.random.Generator) -> np.ndarray:
-    """A plane through 0 in a random direction, from about -.5 to .5, `(64, 64)`."""
+    """Return a linear gradient in a random direction, from about -0.5 to 0.5, of shape `(64, 64)`."""
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[:SIDE, :SIDE] / (SIDE - 1) - 0.5
     return np.cos(angle) * x + np.sin(angle) * y
 
 
 def draw_image(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Paint a digit, light on a dark ground of changing colours; uint8 `(64, 64, 3)`."""
+    """Draw a light digit on a dark background in random colors; uint8 of shape `(64, 64, 3)`."""
     luma = np.array([0.299, 0.587, 0.114])
     ground, ink = rng.uniform(0.05, 0.5, size=3), rng.uniform(0.4, 1, size=3)
     while (ink - ground) @ luma < 0.35:
@@ -83,17 +86,17 @@ def draw_image(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_depth(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """See a digit as relief on a slanted wall; millimetres, uint16 `(64, 64)`."""
+    """Render the depth map of a digit in relief on a slanted wall; millimeters, uint16 of shape `(64, 64)`."""
     distance = rng.uniform(0.5, 1.2)
     wall = distance + 0.06 * distance * _slope(rng)
     depth = wall - rng.uniform(0.12, 0.2) * _ndimage().gaussian_filter(mask, 0.7)
-    # The noise of a structured-light sensor grows with the square of the distance.
+    # The noise of structured-light sensors grows with the square of the distance.
     depth += 0.003 * distance**2 * rng.standard_normal(depth.shape)
     return np.round(1000 * depth).astype(np.uint16)
 
 
 def draw_thermal(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """See the warm trace of a finger, older and so cooler at the top; uint8 `(64, 64)`."""
+    """Render the warm trace of a finger, which is older and cooler at the top; uint8 of shape `(64, 64)`."""
     ambient = rng.uniform(50, 110) + 15 * _slope(rng) + 2 * _texture(rng, 3)
     age = np.linspace(1, 0, SIDE)[:, None]
     warmth = _ndimage().gaussian_filter(mask, rng.uniform(1.0, 2.2)) * np.exp(-rng.uniform(0.2, 0.9) * age)
@@ -102,11 +105,11 @@ def draw_thermal(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def dial(digit: int, rng: np.random.Generator) -> np.ndarray:
-    """Dial a digit on a noisy line; float32, one second at 16 kHz."""
+    """Generate the dial tone of a digit with noise; float32, one second at 16 kHz."""
     times = np.arange(AUDIO_RATE) / AUDIO_RATE
     duration = rng.uniform(0.3, 0.7)
     start = rng.uniform(0.02, 0.98 - duration)
-    # Key clicks are rounded over 5 ms.
+    # A ramp of 5 ms avoids clicks.
     envelope = np.clip(np.minimum(times - start, start + duration - times) / 0.005, 0, 1)
     tone = sum(
         rng.uniform(0.7, 1.0) * np.sin(2 * np.pi * frequency * times + rng.uniform(0, 2 * np.pi))
@@ -119,7 +122,7 @@ def dial(digit: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def encode_wav(wave: np.ndarray) -> bytes:
-    """Encode a sound as 16-bit WAV."""
+    """Encode a waveform as a 16-bit WAV file."""
     import soundfile
 
     buffer = io.BytesIO()
@@ -128,14 +131,14 @@ def encode_wav(wave: np.ndarray) -> bytes:
 
 
 def write_in_air(digit: int, rng: np.random.Generator) -> np.ndarray:
-    """Write a digit with a phone in the hand; float32 `(6, 2000)`: accelerometer m/s², gyroscope rad/s."""
+    """Simulate a phone that writes a digit; float32 of shape `(6, 2000)`: accelerometer m/s², gyroscope rad/s."""
     points = np.array(_PATHS[digit]) + 0.03 * rng.standard_normal((len(_PATHS[digit]), 2))
     points = (points - 0.5) * rng.uniform(0.25, 0.4)  # metres
     points[:, 0] = points[:, 0] * rng.uniform(0.8, 1.1) + rng.uniform(-0.15, 0.15) * points[:, 1]
     length = int(rng.uniform(3.0, 6.0) * IMU_RATE)
     start = int(rng.uniform(0.5, 1.5) * IMU_RATE)
 
-    # The hand starts and stops gently, and goes at a changing pace between.
+    # The hand accelerates and decelerates smoothly, and varies its speed in between.
     pace = np.sin(np.linspace(0, np.pi, length)) ** 0.5 * np.exp(0.2 * _wander(length, rng))
     progress = np.cumsum(pace) / pace.sum()
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
@@ -147,7 +150,7 @@ def write_in_air(digit: int, rng: np.random.Generator) -> np.ndarray:
     velocity = np.gradient(whole, 1 / IMU_RATE, axis=1)
     acceleration = np.gradient(velocity, 1 / IMU_RATE, axis=1)
 
-    # The phone stands upright, leaning a little; the wrist turns with the movement.
+    # The phone is upright with a small tilt. The wrist rotates with the movement.
     pitch, roll = np.deg2rad(rng.uniform(-12, 12, size=2))
     gravity = GRAVITY * np.array([np.sin(roll), np.cos(roll) * np.cos(pitch), np.sin(pitch)])
     accel = np.stack([*acceleration, np.zeros(IMU_SAMPLES)]) + gravity[:, None]
@@ -159,6 +162,6 @@ def write_in_air(digit: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _wander(length: int, rng: np.random.Generator) -> np.ndarray:
-    """A smooth random curve of about unit size."""
+    """Return a smooth random curve with unit standard deviation."""
     curve = _ndimage().gaussian_filter1d(rng.standard_normal(length), 0.3 * IMU_RATE)
     return curve / max(curve.std(), 1e-6)

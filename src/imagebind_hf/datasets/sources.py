@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Sources of rows: this package's readers by name, and whatever `datasets.load_dataset` takes."""
+"""Sources: configuration and loading of the rows of a recipe or a benchmark."""
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +12,8 @@ import datasets
 from datasets import ClassLabel, Features, Value
 from transformers.utils import logging
 
+from ..utils.names import nearest_name
+from ..utils.progress import quiet_datasets
 from .audioset import load_audioset
 from .ego4d import load_ego4d
 from .llvip import load_llvip
@@ -24,7 +26,7 @@ logger = logging.get_logger(__name__)
 
 Rows = datasets.Dataset | datasets.IterableDataset
 
-# Called with `split`, `data_files` or `data_dir` (absolute, where the source has them) and the source's options.
+# Arguments are `split`, the options of the source, and `data_files` or `data_dir` if the source has them.
 READERS: dict[str, Callable[..., datasets.Dataset]] = {
     "audioset": load_audioset,
     "ego4d": load_ego4d,
@@ -38,22 +40,21 @@ READERS: dict[str, Callable[..., datasets.Dataset]] = {
 
 @dataclass
 class SourceConfig:
-    """Where rows come from.
+    """A source of rows.
 
     Args:
-        dataset: A reader of `imagebind_hf.datasets`, or what `datasets.load_dataset` takes: `parquet`, a Hub id, …
-        data_files: File or files, relative to `--data`.
-        data_dir: Folder, relative to `--data`; `.` for that itself.
+        dataset: Name of a reader (`READERS`), or the first argument of `datasets.load_dataset`: `parquet`, a Hub id, …
+        data_files: File or files, relative to the data folder (`--data`).
+        data_dir: Folder, relative to the data folder; `.` is the data folder itself.
         split: The split.
-        column: The column to use, renamed to the modality (in place of a column of that name); by default it has that
-            name already.
-        label: The column of classes, renamed to `label`, where it is not called so.
-        classes: The classes to keep, in this order; `{class: what texts call it}` where that is something else. Two
-            classes that texts call the same are one.
-        include: `{column: [values]}`: rows to keep.
-        exclude: `{column: [values]}`: rows to leave out.
-        streaming: Read the rows as they come, without downloading all first.
-        options: Further arguments of the reader.
+        column: Column to rename to the modality. It replaces a column with that name. By default, the column has the
+            name of the modality already.
+        label: Column to rename to `label`.
+        classes: Classes to keep, in this order, or `{class: new name}`. Classes with the same new name are merged.
+        include: Rows to keep, as `{column: [values]}`.
+        exclude: Rows to leave out, as `{column: [values]}`.
+        streaming: Whether to stream the rows instead of downloading all files first. Readers do not support it.
+        options: Further arguments of the reader or of `datasets.load_dataset`.
     """
 
     dataset: str = "parquet"
@@ -70,17 +71,17 @@ class SourceConfig:
 
 
 def load_source(source: SourceConfig, name: str, data: str | Path | None = None) -> Rows:
-    """Load rows, with the wanted column under a given name.
+    """Load the rows of a source.
 
-    Audio is left undecoded: the processor decodes it, without the codecs that `datasets` asks for.
+    Audio is not decoded, because `datasets` needs torchcodec for it. The processor decodes it instead.
 
     Args:
-        source: What to load.
-        name: What the column shall be called.
+        source: The source.
+        name: Name of the column to use, usually the modality.
         data: Folder that `data_files` and `data_dir` are relative to.
 
     Raises:
-        ValueError: If files, columns or classes are missing, nothing is left, or a reader shall stream.
+        ValueError: If files, columns or classes are missing, no rows are left, or a reader is to be streamed.
     """
     arguments = dict(source.options)
     if source.data_files is not None:
@@ -89,10 +90,10 @@ def load_source(source: SourceConfig, name: str, data: str | Path | None = None)
         arguments["data_dir"] = _folder(source.data_dir, data)
     if source.dataset in READERS:
         if source.streaming:
-            raise ValueError(f"The reader {source.dataset!r} does not stream; set streaming to false.")
+            raise ValueError(f"The reader {source.dataset!r} does not support `streaming`.")
         rows = READERS[source.dataset](split=source.split, **arguments)
     else:
-        # Files of one source are one split, whatever its name.
+        # `load_dataset` assigns files without split names to the split "train".
         split = "train" if source.data_files is not None else source.split
         rows = datasets.load_dataset(source.dataset, split=split, streaming=source.streaming, **arguments)
     if rows.column_names is None:
@@ -102,12 +103,13 @@ def load_source(source: SourceConfig, name: str, data: str | Path | None = None)
     _check_column(rows, column, where)
     if isinstance(rows.features[column], datasets.Audio):
         rows = rows.cast_column(column, datasets.Audio(decode=False))
-        # As what it is stored as: writing the feature itself asks for codecs too.
+        # Writing an Audio feature needs torchcodec, too.
         rows = rows.cast_column(column, {"bytes": Value("binary"), "path": Value("string")})
     for purpose, conditions in (("include", source.include), ("exclude", source.exclude)):
         for key, values in conditions.items():
-            _check_column(rows, key, where, f" to {purpose} by")
-            rows = rows.filter(_IsIn(values, purpose == "include"), input_columns=key)
+            _check_column(rows, key, where, f" to {purpose} rows by")
+            with quiet_datasets():
+                rows = rows.filter(_IsIn(values, purpose == "include"), input_columns=key)
     if source.label is not None:
         _check_column(rows, source.label, where)
         rows = _rename(rows, source.label, "label")
@@ -115,14 +117,14 @@ def load_source(source: SourceConfig, name: str, data: str | Path | None = None)
         rows = select_classes(rows, source.classes)
     if isinstance(rows, datasets.Dataset) and not len(rows):
         raise ValueError(
-            f"{where}: no rows (split {source.split!r}, include {source.include}, exclude {source.exclude}, "
+            f"{where}: No rows are left (split {source.split!r}, include {source.include}, exclude {source.exclude}, "
             f"classes {source.classes})."
         )
     return _rename(rows, column, name)
 
 
 def _rename(rows: Rows, old: str, new: str) -> Rows:
-    """Rename a column, in place of another that has that name."""
+    """Rename a column. It replaces an existing column with the new name."""
     if old == new:
         return rows
     if new in rows.column_names:
@@ -131,16 +133,18 @@ def _rename(rows: Rows, old: str, new: str) -> Rows:
 
 
 def select_classes(rows: Rows, classes: Sequence[str] | Mapping[str, str]) -> Rows:
-    """Keep the rows of some classes, in a new order and under new names.
+    """Keep the rows of some classes, with new class numbers and names.
+
+    A `ClassLabel` lists all classes, so that an unknown class is an error. If labels are strings, a class without rows
+    may be correct: it is an error only if rows with a similar label would be left out, otherwise a warning. Labels of
+    a stream are not checked if they are strings.
 
     Args:
-        rows: Data set with a column `label`: a `ClassLabel`, or names.
-        classes: The classes; `{class: new name}` to rename. Classes of one new name become one.
+        rows: Data set with a column `label`, a `ClassLabel` or strings.
+        classes: Classes to keep, in their new order, or `{class: new name}`. Classes with equal new names are merged.
 
     Raises:
-        ValueError: If there is no such column or class. Names that are no `ClassLabel` do not tell which classes there
-            are besides those of the rows: a class without rows is then a warning, and an error only where rows that
-            would be dropped are of a class of nearly its name. Nothing is known of a stream's names.
+        ValueError: If there is no column `label`, or a class is unknown.
     """
     _check_column(rows, "label", "classes")
     renamed = dict(classes) if isinstance(classes, Mapping) else {name: name for name in classes}
@@ -149,33 +153,33 @@ def select_classes(rows: Rows, classes: Sequence[str] | Mapping[str, str]) -> Ro
     known = feature.names if isinstance(feature, ClassLabel) else None
     for name in renamed if known is not None else ():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3)
-            raise ValueError(f"There is no class {name!r}. " + (f"Near ones: {near}." if near else f"Known: {known}."))
+            raise ValueError(f"Unknown class {name!r}. {nearest_name(name, known)}")
     if isinstance(feature, Value) and isinstance(rows, datasets.Dataset):
         _check_names(rows.unique("label"), list(renamed))
     number = {known.index(name) if known is not None else name: names.index(new) for name, new in renamed.items()}
-    rows = rows.filter(_IsIn(list(number), True), input_columns="label")
-    return rows.map(
-        lambda label: {"label": number[label]},
-        input_columns="label",
-        features=Features({**rows.features, "label": ClassLabel(names=names)}),
-    )
+    with quiet_datasets():
+        rows = rows.filter(_IsIn(list(number), True), input_columns="label")
+        return rows.map(
+            lambda label: {"label": number[label]},
+            input_columns="label",
+            features=Features({**rows.features, "label": ClassLabel(names=names)}),
+        )
 
 
 def _check_names(present: Sequence[Any], classes: Sequence[Any]) -> None:
-    """Tell a class that is misspelt from one that no row happens to be of."""
+    """Raise a ValueError for a class that seems misspelled, and warn of other classes without rows."""
     dropped = [str(name) for name in present if name is not None and name not in classes]
     absent = [name for name in classes if name not in present]
     for name in absent:
-        near = difflib.get_close_matches(str(name), dropped, n=3)
+        near = difflib.get_close_matches(str(name), dropped, n=1)
         if near:
-            raise ValueError(f"No row is of class {name!r}, but there are rows of {near}, which are not in classes.")
+            raise ValueError(f"No rows have the class {name!r}. Did you mean {near[0]!r}?")
     if absent:
-        logger.warning(f"No row is of the classes {absent}.")
+        logger.warning(f"No rows have the classes {absent}.")
 
 
 class _IsIn:
-    """A condition on a column; a class, so that `datasets` knows the same one again."""
+    """A condition on a column. As a class, it has the same fingerprint for `datasets` in every run."""
 
     def __init__(self, values: Sequence, wanted: bool):
         self.values, self.wanted = list(values), wanted
@@ -186,19 +190,19 @@ class _IsIn:
 
 def _check_column(rows: Rows, column: str, where: str, purpose: str = "") -> None:
     if column not in rows.column_names:
-        raise ValueError(f"{where}: no column {column!r}{purpose}, the data set has {rows.column_names}.")
+        raise ValueError(f"{where}: Expected a column {column!r}{purpose}, but the columns are {rows.column_names}.")
 
 
 def _files(files: str | list[str], data: str | Path | None) -> list[str]:
     paths = [Path(data or ".") / file for file in ([files] if isinstance(files, str) else files)]
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
-        raise ValueError(f"No such files: {missing}. They are looked for in {str(data or '.')!r}; say where: --data.")
+        raise ValueError(f"Files not found: {missing}. Set the folder that contains them with --data.")
     return [str(path) for path in paths]
 
 
 def _folder(folder: str, data: str | Path | None) -> str:
     path = Path(data or ".") / folder
     if not path.is_dir():
-        raise ValueError(f"No such folder: {str(path)!r}. Say where the data are: --data.")
+        raise ValueError(f"Folder not found: {str(path)!r}. Set the folder that contains the data with --data.")
     return str(path)

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""SUN RGB-D: rooms seen by four kinds of depth cameras."""
+"""Reader of SUN RGB-D: indoor scenes recorded with four kinds of depth cameras."""
 
 import io
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ import numpy as np
 from datasets import ClassLabel, Features, Value
 from PIL import Image
 
-from ..models.imagebind.image_processing_imagebind import SENSOR_BASELINES
+from ..models.imagebind.image_processing_imagebind_planes import SENSOR_BASELINES
 from ..models.imagebind.media import load_image
 from ..utils.extras import needs_extra
+from ..utils.names import nearest_name
 from .folders import Item, Problem, open_folder, read_items, show, walk
 
-# The scenes of the data set's own benchmark, those with more than 80 pictures.
+# The scenes of the official benchmark: those with more than 80 images.
 EVALUATION_SCENES = (
     "bathroom",
     "bedroom",
@@ -59,59 +60,57 @@ def load_sunrgbd(
 ) -> datasets.Dataset:
     """Read SUN RGB-D as pairs of images and depth maps.
 
-    Cameras differ in focal length and baseline, and a run has one depth processor. So by default the disparity is
-    computed here, from each map's own camera; the processor takes it with `depth_unit="disparity"`. That is done once
-    and kept on disk (TIFF, float32, packed): in a transform on the fly, a column would lose its camera when columns
-    are renamed or selected.
+    The cameras have different focal lengths and baselines, but a run has one depth processor. By default, the reader
+    therefore computes the disparity with the camera of each map; the processor accepts it with
+    `depth_unit="disparity"`. The result is kept on disk (compressed TIFF, float32).
 
     Args:
-        data_dir: The unpacked folder, or one above: somewhere in it are `kv1`, `kv2`, `realsense`, `xtion`, and below
-            these the folders of the items, with `image`, `depth_bfx`, `intrinsics.txt` and `scene.txt`.
-        split: `"train"` or `"test"`, by the data set's own list; or `"all"`.
-        split_file: The list, `allsplit.mat` of the toolbox, relative to `data_dir`; by default it is looked for there.
-        depth: What the column `depth` holds:
+        data_dir: Folder that contains, at any level, the folders `kv1`, `kv2`, `realsense` and `xtion` with the
+            folders of the items, which have `image`, `depth_bfx`, `intrinsics.txt` and `scene.txt`.
+        split: `"train"` or `"test"` of the official split, or `"all"`.
+        split_file: The official split, `allsplit.mat` of the toolbox, relative to `data_dir`. By default, the reader
+            searches `data_dir` for it.
+        depth: Values of the column `depth`:
 
             - `"disparity"`: see [`to_disparity`]; float32, 0 where there is no reading;
-            - `"m"`: metres, float32;
-            - `"mm"`: millimetres, 16 bits, no longer rotated by three bits;
-            - `"raw"`: the file as it is, for `bit_rotated=True` and the columns `focal` and `baseline`.
-        depth_folder: `"depth_bfx"`, whose holes are filled, or `"depth"`.
-        depth_scale: As in [`ImageBindDepthImageProcessor`], where it says why: the published constants seem to come
-            from depths eight times too large. Derived, not confirmed.
-        evaluation_scenes: Keep the 19 scenes of the benchmark only.
-        check: Read every picture once. Depth is read in any case, unless it is raw.
-        report: File for the list of what is left out, a line of JSON each.
-        num_proc: Processes that read.
+            - `"m"`: meters, float32;
+            - `"mm"`: millimeters, 16 bits, with the rotation by three bits undone;
+            - `"raw"`: the file, for `bit_rotated=True` and the columns `focal` and `baseline`.
+        depth_folder: `"depth_bfx"` (with filled holes) or `"depth"`.
+        depth_scale: As for [`ImageBindDepthImageProcessor`], which explains it. The constants of the original
+            implementation seem to be computed from depths that are eight times too large. This is derived, not
+            confirmed.
+        evaluation_scenes: Whether to keep only the 19 scenes of the official benchmark.
+        check: Whether to read every image once. Depth maps are read in any case, unless they are raw.
+        report: File for the list of items that are left out, one JSON object per line.
+        num_proc: Number of processes.
 
     Returns:
-        Data set with the columns `image`, `depth`, `label` (the scene, with spaces for underscores), `focal` in
-        pixels, `baseline` in metres (by sensor: .075 for kv1 and kv2, .095 for realsense and xtion, from an author of
-        the published model in a public thread), `sensor` and `name`.
+        Data set with the columns `image`, `depth`, `label` (the scene, with spaces instead of underscores), `focal` in
+        pixels, `baseline` in meters, `sensor` and `name`. The baselines are 0.075 for kv1 and kv2, and 0.095 for
+        realsense and xtion, as an author of ImageBind wrote in a public thread.
 
     Raises:
-        ValueError: If the folder is not SUN RGB-D's, the split has no list, an argument is unknown, or nothing can be
-            read.
+        ValueError: If a file or folder is missing, an argument is unknown, or no item can be read.
 
     Example:
         >>> pairs = load_sunrgbd("data", "train", split_file="SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat")
         ... # doctest: +SKIP
     """
     if depth not in DEPTHS:
-        raise ValueError(f"Unknown depth {depth!r}: choose from {list(DEPTHS)}.")
+        raise ValueError(f"Unknown depth {depth!r}. {nearest_name(depth, DEPTHS)}")
     if not 0 < depth_scale < np.inf:
-        raise ValueError(f"depth_scale is {depth_scale}, expected a positive number.")
+        raise ValueError(f"Expected `depth_scale` to be positive, but got {depth_scale}.")
     root = open_folder(data_dir)
     folders = {}
     for path in walk(root, ["intrinsics.txt", "scene.txt"]):
-        # Some items hold a folder with the uncropped pictures and an intrinsics.txt of its own.
+        # Some items have a subfolder with the uncropped images and another intrinsics.txt.
         if (key := _key(path.parent)) and path.parent.name != "fullres":
             folders[key] = path.parent
     if not folders:
-        raise ValueError(
-            f"Not SUN RGB-D's folder: no intrinsics.txt below a folder {', '.join(SENSOR_BASELINES)}; {show(root)}."
-        )
+        raise ValueError(f"Expected intrinsics.txt in subfolders of {', '.join(SENSOR_BASELINES)}, but {show(root)}.")
     wanted = dict.fromkeys(folders if split == "all" else _read_split(root, split, split_file))
-    problems = [Problem(key, "there is no such item") for key in wanted if key not in folders]
+    problems = [Problem(key, "the item is missing") for key in wanted if key not in folders]
     items, scenes = [], set()
     for key, folder in folders.items():
         try:
@@ -139,43 +138,43 @@ def load_sunrgbd(
 
 
 def _key(path: str | Path) -> str | None:
-    """Return the part of a path from the sensor's folder on, by which items are known; None if there is none."""
+    """Return the part of a path from the folder of the sensor on, which identifies an item, or `None`."""
     parts = [part for part in str(path).replace("\\", "/").split("/") if part]
     sensors = [place for place, part in enumerate(parts) if part in SENSOR_BASELINES]
     return "/".join(parts[sensors[-1] :]) if sensors else None
 
 
 def _read_split(root: Path, split: str, split_file: str | None) -> list[str]:
-    """Read which items are in a split; their paths are those of the machine that the list was made on."""
+    """Read the items of a split. The list contains paths of the machine on which it was made."""
     with needs_extra("train"):
         from scipy.io import loadmat
 
     if split not in _SPLITS:
-        raise ValueError(f"Unknown split {split!r}: choose from {[*_SPLITS, 'all']}.")
+        raise ValueError(f"Unknown split {split!r}. {nearest_name(split, [*_SPLITS, 'all'])}")
     if split_file is not None:
         path = root / split_file
     else:
         path = next(walk(root, [_SPLIT_FILE]), root / _SPLIT_FILE)
     if not path.is_file():
         raise ValueError(
-            f"The split {split!r} takes the list {_SPLIT_FILE!r} of SUNRGBDtoolbox; there is no {str(path)!r}. Say "
-            "where it is (split_file), or take all (split='all')."
+            f"The split {split!r} needs the list {_SPLIT_FILE!r} of SUNRGBDtoolbox, but {str(path)!r} does not exist. "
+            "Set `split_file`, or set split='all'."
         )
     try:
         paths = loadmat(path, simplify_cells=True)[_SPLITS[split]]
         return [key for path in np.atleast_1d(paths) if (key := _key(str(path)))]
-    # scipy raises errors of many kinds for what is no such file.
+    # scipy raises various errors for damaged files.
     except Exception as error:
         raise ValueError(f"Cannot read the list {str(path)!r}: {error!r}") from error
 
 
 def _item(key: str, folder: Path, depth_folder: str) -> Item:
-    """Find what belongs to an item."""
+    """Find the files and the facts of an item."""
     pictures = {}
     for column, name, suffixes in (("image", "image", (".jpg", ".jpeg", ".png")), ("depth", depth_folder, (".png",))):
         files = list(walk(folder / name, suffixes))
         if len(files) != 1:
-            raise ValueError(f"expected one picture in {name!r}, there are {len(files)}")
+            raise ValueError(f"expected one image in {name!r}, but got {len(files)}")
         pictures[column] = files[0]
     scene = (folder / "scene.txt").read_text(encoding="utf-8").strip().replace("_", " ")
     if not scene:
@@ -184,9 +183,9 @@ def _item(key: str, folder: Path, depth_folder: str) -> Item:
     try:
         focal = float(words[0])
     except (IndexError, ValueError) as error:
-        raise ValueError("intrinsics.txt does not begin with a number") from error
+        raise ValueError("intrinsics.txt does not start with a number") from error
     if not 0 < focal < np.inf:
-        raise ValueError(f"intrinsics.txt begins with {focal}, expected a positive number")
+        raise ValueError(f"expected intrinsics.txt to start with a positive number, but got {focal}")
     return Item(key, {**pictures, "label": scene, "focal": focal, "name": key})
 
 
@@ -224,28 +223,28 @@ def read_millimetres(path: str | Path) -> np.ndarray:
     """Read a depth map of SUN RGB-D and undo its rotation by three bits.
 
     Args:
-        path: The PNG file of 16 bits.
+        path: The 16-bit PNG file.
 
     Returns:
-        uint16 array of shape `(H, W)`; 0 is no reading.
+        Array of shape `(H, W)`, uint16, in millimeters; 0 where there is no reading.
 
     Raises:
-        ValueError: If it is no such picture.
+        ValueError: If the file is not a 16-bit image.
     """
     picture = load_image(path)
     if not picture.mode.startswith("I"):
-        raise ValueError(f"Cannot read the depth {str(path)!r}: expected 16 bits, its mode is {picture.mode!r}.")
+        raise ValueError(f"Expected a 16-bit depth map in {str(path)!r}, but got an image of mode {picture.mode!r}.")
     values = np.asarray(picture).astype(np.uint16)
     return (values >> 3) | (values << 13)
 
 
 def to_disparity(metres: np.ndarray, focal: float, baseline: float, depth_scale: float = 8.0) -> np.ndarray:
-    """Turn depth into disparity, as [`ImageBindDepthImageProcessor`] takes it.
+    """Convert depth to disparity, which [`ImageBindDepthImageProcessor`] accepts with `depth_unit="disparity"`.
 
     Args:
-        metres: Depth; 0 is no reading.
+        metres: Depth in meters; 0 where there is no reading.
         focal: Focal length in pixels.
-        baseline: Baseline in metres.
+        baseline: Baseline in meters.
         depth_scale: See [`load_sunrgbd`].
 
     Returns:
