@@ -1,18 +1,25 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Registration with transformers' Auto classes, by one table, and with its pipelines.
+"""Registration with transformers' Auto classes and pipelines, by one table.
 
-Registering a class means importing it, and with it torch and torchvision. So a row is carried out when the module of
-its Auto class is imported, not when this package is: `import imagebind_hf` stays cheap.
+`import imagebind_hf` imports neither torch nor transformers. So a post-import hook registers a row of the table when
+the module of its Auto class has been imported. Python holds the lock of a module while its hooks run: another thread
+that imports the module waits until the row is registered.
+
+Modules of transformers such as `modeling_layers` import `AutoModel` before they are complete, and our models and
+pipelines import such modules. A hook that imported them would get incomplete modules, or wait for a thread that waits
+for it. Therefore models and pipelines are registered as [`_LazyClass`], which is imported when it is first used.
 """
 
-import sys
-import threading
 from importlib import import_module
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, NamedTuple
+
+import wrapt
+
+_PACKAGE = __name__.rpartition(".")[0]
+_MODELS = f"{_PACKAGE}.models.imagebind"
+_AUTO = "transformers.models.auto"
 
 
 class _Row(NamedTuple):
@@ -26,32 +33,17 @@ class _Row(NamedTuple):
 
 _TOWERS = ("Text", "Vision", "Audio", "Depth", "Thermal", "Imu")
 
-# By the module, below transformers.models.auto, whose import sets them off.
+# Rows by the module of `transformers.models.auto` that defines the Auto class.
 _TABLE: dict[str, list[_Row]] = {
     "configuration_auto": [
-        _Row(
-            "AutoConfig",
-            f"ImageBind{name}Config",
-            "configuration_imagebind",
-            f"ImageBind{name}Config",
-        )
+        _Row("AutoConfig", f"ImageBind{name}Config", "configuration_imagebind", f"ImageBind{name}Config")
         for name in ("", *_TOWERS)
     ],
     "modeling_auto": [
         _Row("AutoModel", "ImageBindConfig", "modeling_imagebind", "ImageBindModel"),
-        _Row(
-            "AutoModelForZeroShotImageClassification",
-            "ImageBindConfig",
-            "modeling_imagebind",
-            "ImageBindModel",
-        ),
+        _Row("AutoModelForZeroShotImageClassification", "ImageBindConfig", "modeling_imagebind", "ImageBindModel"),
         *(
-            _Row(
-                "AutoModel",
-                f"ImageBind{name}Config",
-                "modeling_imagebind_towers",
-                f"ImageBind{name}Model",
-            )
+            _Row("AutoModel", f"ImageBind{name}Config", "modeling_imagebind_towers", f"ImageBind{name}Model")
             for name in _TOWERS
         ),
     ],
@@ -66,12 +58,7 @@ _TABLE: dict[str, list[_Row]] = {
         for name in ("", "Depth", "Thermal")
     ],
     "video_processing_auto": [
-        _Row(
-            "AutoVideoProcessor",
-            "ImageBindConfig",
-            "video_processing_imagebind",
-            "ImageBindVideoProcessor",
-        )
+        _Row("AutoVideoProcessor", "ImageBindConfig", "video_processing_imagebind", "ImageBindVideoProcessor")
     ],
     "feature_extraction_auto": [
         _Row(
@@ -84,90 +71,88 @@ _TABLE: dict[str, list[_Row]] = {
     ],
     "processing_auto": [_Row("AutoProcessor", "ImageBindConfig", "processing_imagebind", "ImageBindProcessor")],
 }
-_PREFIX = "transformers.models.auto."
-_PIPELINES = "transformers.pipelines"
-_PACKAGE = __name__.rpartition(".")[0]
-_MODELS = ".models.imagebind"
-# Classes that are published, by their module.
-_PUBLISHED = {
-    f"{_PACKAGE}{_MODELS}.modeling_imagebind": "ImageBindModel",
-    f"{_PACKAGE}{_MODELS}.processing_imagebind": "ImageBindProcessor",
-}
-_WATCHED = {*(_PREFIX + name for name in _TABLE), _PIPELINES, *_PUBLISHED}
+# Classes that `push_to_hub` of the Hub layer is attached to, by their module.
+_PUBLISHED = {"modeling_imagebind": "ImageBindModel", "processing_imagebind": "ImageBindProcessor"}
 
 
 def register() -> None:
-    """Make transformers' Auto classes know ours: now where they are imported already, else as soon as they are."""
-    if any(isinstance(finder, _RegisterAfterImport) for finder in sys.meta_path):
-        return
-    for module_name in sorted(_WATCHED & sys.modules.keys()):
-        _register(sys.modules[module_name])
-    sys.meta_path.insert(0, _RegisterAfterImport())
+    """Register with transformers: at once where its modules are imported, else as soon as they are."""
+    for name in _TABLE:
+        wrapt.register_post_import_hook(_register_rows, f"{_AUTO}.{name}")
+    for name in {row.module for row in _TABLE["modeling_auto"]}:
+        wrapt.register_post_import_hook(_register_models, f"{_MODELS}.{name}")
+    for name in _PUBLISHED:
+        wrapt.register_post_import_hook(_attach_push_to_hub, f"{_MODELS}.{name}")
+    wrapt.register_post_import_hook(_register_pipelines, "transformers.pipelines")
 
 
-def _register(auto_module: ModuleType) -> None:
-    """Carry out the rows of one of the modules of Auto classes, or register the pipelines."""
-    if auto_module.__name__ in _PUBLISHED:
-        getattr(auto_module, _PUBLISHED[auto_module.__name__]).push_to_hub = _push_to_hub
-        return
-    if auto_module.__name__ == _PIPELINES:
-        for task, pipeline_class in import_module(".pipelines", _PACKAGE).TASKS.items():
-            auto_module.PIPELINE_REGISTRY.register_pipeline(
-                task, pipeline_class, pt_model=auto_module.AutoModel, type="multimodal"
-            )
-        return
-    for row in _TABLE[auto_module.__name__.removeprefix(_PREFIX)]:
-        config = getattr(import_module(_MODELS + ".configuration_imagebind", _PACKAGE), row.config)
-        module = import_module(f"{_MODELS}.{row.module}", _PACKAGE)
+class _LazyClass:
+    """A class of this package that is imported when it is called or one of its attributes is read."""
+
+    def __init__(self, module: str, name: str, **attributes: Any):
+        # `__name__` and `attributes` are known without the import.
+        self.__dict__.update(attributes, __name__=name, _module=module)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._load()(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._load(), name)
+
+    def _load(self) -> type:
+        return getattr(import_module(self._module), self.__name__)
+
+
+def _register_rows(auto_module: ModuleType) -> None:
+    """Register the rows of a module of Auto classes."""
+    # If another thread is importing the module, this waits until it is complete.
+    auto_module = import_module(auto_module.__name__)
+    for row in _TABLE[auto_module.__name__.rpartition(".")[2]]:
         auto_class = getattr(auto_module, row.auto_class)
-        if isinstance(row.classes, dict):
-            classes = {backend: getattr(module, name) for backend, name in row.classes.items()}
-            auto_class.register(config, image_processor_classes=classes, exist_ok=True)
-        elif row.auto_class == "AutoConfig":
+        config = getattr(import_module(f"{_MODELS}.configuration_imagebind"), row.config)
+        if row.auto_class == "AutoConfig":
             auto_class.register(config.model_type, config, exist_ok=True)
-        elif row.auto_class == "AutoTokenizer":
-            auto_class.register(config, tokenizer_class=getattr(module, row.classes), exist_ok=True)
+        elif row.auto_class.startswith("AutoModel"):
+            model = _LazyClass(f"{_MODELS}.{row.module}", row.classes, config_class=config)
+            auto_class.register(config, model, exist_ok=True)
         else:
-            auto_class.register(config, getattr(module, row.classes), exist_ok=True)
+            _register_class(auto_class, config, row)
 
 
-def _push_to_hub(saved: Any, repo_id: str, **kwargs: Any) -> Any:
-    """Push to the Hub with a card, in one commit. See [`~imagebind_hf.hub.push_folder`] for arguments."""
-    from .hub import push_object
+def _register_class(auto_class: type, config: type, row: _Row) -> None:
+    module = import_module(f"{_MODELS}.{row.module}")
+    if isinstance(row.classes, dict):
+        classes = {backend: getattr(module, name) for backend, name in row.classes.items()}
+        auto_class.register(config, image_processor_classes=classes, exist_ok=True)
+    elif row.auto_class == "AutoTokenizer":
+        auto_class.register(config, tokenizer_class=getattr(module, row.classes), exist_ok=True)
+    else:
+        auto_class.register(config, getattr(module, row.classes), exist_ok=True)
 
-    return push_object(saved, repo_id, **kwargs)
+
+def _register_models(module: ModuleType) -> None:
+    """Replace the lazy classes of a module, now that it is imported: some tools compare classes."""
+    auto_module = import_module(f"{_AUTO}.modeling_auto")
+    config_module = import_module(f"{_MODELS}.configuration_imagebind")
+    for row in _TABLE["modeling_auto"]:
+        if module.__name__.endswith(f".{row.module}"):
+            auto_class = getattr(auto_module, row.auto_class)
+            auto_class.register(getattr(config_module, row.config), getattr(module, row.classes), exist_ok=True)
 
 
-class _RegisterAfterImport(MetaPathFinder):
-    """Finds the modules of transformers and of this package as Python would, and registers when they are imported.
+def _register_pipelines(pipelines_module: ModuleType) -> None:
+    """Register the pipelines."""
+    pipelines_module = import_module(pipelines_module.__name__)
+    auto_model = import_module(f"{_AUTO}.modeling_auto").AutoModel
+    for task, (module, name) in import_module(f"{_PACKAGE}.pipelines").TASK_CLASSES.items():
+        pipelines_module.PIPELINE_REGISTRY.register_pipeline(
+            task, _LazyClass(module, name), pt_model=auto_model, type="multimodal"
+        )
 
-    Modules of transformers import Auto classes before they are complete themselves, and our models need such modules.
-    So a registration waits until no import of either package is under way in the thread.
-    """
 
-    def __init__(self) -> None:
-        self.thread = threading.local()
-
-    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if not name.startswith(("transformers.", _PACKAGE + ".")):
-            return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is None or spec.loader is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def execute_and_register(module: ModuleType) -> None:
-            self.thread.depth = getattr(self.thread, "depth", 0) + 1
-            try:
-                execute(module)
-            finally:
-                self.thread.depth -= 1
-            if name in _WATCHED:
-                self.thread.waiting = [*getattr(self.thread, "waiting", []), module]
-            if self.thread.depth == 0:
-                waiting, self.thread.waiting = getattr(self.thread, "waiting", []), []
-                for auto_module in waiting:
-                    _register(auto_module)
-
-        spec.loader.exec_module = execute_and_register
-        return spec
+def _attach_push_to_hub(module: ModuleType) -> None:
+    """Give a class the Hub layer's `push_to_hub`: the model files do not know that layer."""
+    method = import_module(f"{_PACKAGE}.hub.methods").push_to_hub
+    getattr(module, _PUBLISHED[module.__name__.rpartition(".")[2]]).push_to_hub = method

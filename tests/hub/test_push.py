@@ -1,7 +1,8 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a push uploads, and what it refuses; the Hub is a server on this machine."""
+"""What a push uploads and what it refuses, with a Hub on this machine."""
 
+import inspect
 import json
 import logging
 
@@ -9,7 +10,9 @@ import pytest
 import torch
 from huggingface_hub import HfApi, ModelCard
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+from safetensors.torch import load_file
 from transformers import AutoModel
+from transformers.utils import PushToHubMixin
 from typer.testing import CliRunner
 
 from conftest import make_config
@@ -35,7 +38,7 @@ def test_all_of_a_checkpoint_in_one_commit(hub, checkpoint):
     assert f'from_pretrained("{NAME}")' in card.text
 
 
-def test_what_stays_here(hub, checkpoint):
+def test_files_that_are_not_uploaded(hub, checkpoint):
     secrets = [
         "training_args.bin",
         "optimizer.pt",
@@ -59,19 +62,21 @@ def test_the_card_names_the_repository(hub, checkpoint):
     assert (checkpoint / "README.md").read_text().count("org/") == 0
 
 
-def test_nothing_is_replaced_unasked(hub, checkpoint):
+def test_nothing_is_replaced_without_overwrite(hub, checkpoint):
     push_folder(checkpoint, NAME)
     before = hub.files(NAME)
     model = ImageBindModel.from_pretrained(checkpoint)
     with torch.no_grad():
         model.audio_projection.weight.add_(1)
     model.save_pretrained(checkpoint)
-    with pytest.raises(ValueError, match=r"org/my-model holds other content in .*model-audio.safetensors\. Replace"):
+    with pytest.raises(
+        ValueError, match=r"org/my-model already has other content in .*model-audio.safetensors\. Replace"
+    ):
         push_folder(checkpoint, NAME)
     assert hub.files(NAME) == before
     hub.forget()
     push_folder(checkpoint, NAME, overwrite=True)
-    assert hub.uploads() == 1, "the other shards are there already"
+    assert hub.uploads() == 1, "the other shards are on the Hub already"
     assert hub.files(NAME)["model-audio.safetensors"] == (checkpoint / "model-audio.safetensors").read_bytes()
 
 
@@ -91,7 +96,7 @@ def test_the_same_push_again_changes_nothing(hub, checkpoint):
     assert len(hub.repositories[NAME].commits) == 2
 
 
-def test_weights_that_no_longer_belong_go_with_the_same_commit(hub, checkpoint, tmp_path):
+def test_stale_weights_are_deleted_by_the_same_commit(hub, checkpoint, tmp_path):
     push_folder(checkpoint, NAME)
     smaller = tmp_path / "smaller"
     ImageBindModel.from_pretrained(checkpoint, modalities=["text", "audio"]).save_pretrained(smaller)
@@ -123,7 +128,7 @@ def test_branch_and_pull_request(hub, checkpoint):
     )
 
 
-def test_saving_hands_on_what_a_push_takes(hub, tmp_path):
+def test_saving_passes_the_arguments_of_a_push(hub, tmp_path):
     model = ImageBindModel(make_config(modalities=["imu"]))
     model.save_pretrained(tmp_path, push_to_hub=True, repo_id=NAME)
     first = hub.files(NAME)
@@ -131,14 +136,12 @@ def test_saving_hands_on_what_a_push_takes(hub, tmp_path):
         model.imu_projection.weight.zero_()
     options = {"revision": "dev", "commit_message": "zeros", "commit_description": "all of them"}
     model.save_pretrained(tmp_path, push_to_hub=True, repo_id=NAME, **options)
-    assert hub.files(NAME) == first, "main stays as it is"
+    assert hub.files(NAME) == first, "main has changed"
     shard = "model-imu.safetensors"
     assert hub.files(NAME, "dev")[shard] == (tmp_path / shard).read_bytes() != first[shard]
     assert hub.repositories[NAME].messages[-1] == ("dev", "zeros")
-    with pytest.raises(ValueError, match="holds other content"):
-        model.save_pretrained(tmp_path, push_to_hub=True, repo_id=NAME)
-    model.save_pretrained(tmp_path, push_to_hub=True, repo_id=NAME, overwrite=True)
-    assert hub.files(NAME)[shard] == (tmp_path / shard).read_bytes()
+    model.save_pretrained(tmp_path, push_to_hub=True, repo_id=NAME)
+    assert hub.files(NAME)[shard] == (tmp_path / shard).read_bytes() != first[shard]
     model.save_pretrained(tmp_path, push_to_hub=True, repo_id="org/tagged", tags=["motion"])
     assert "motion" in ModelCard(hub.files("org/tagged")["README.md"].decode()).data.tags
 
@@ -151,7 +154,7 @@ def test_private(hub, checkpoint, monkeypatch):
         AutoModel.from_pretrained(NAME)
 
 
-def test_somebody_else_commits_meanwhile(hub, checkpoint, monkeypatch):
+def test_another_commit_in_the_meantime(hub, checkpoint, monkeypatch):
     push_folder(checkpoint, NAME)
     (checkpoint / "results.json").write_text("{}")
     create_commit = HfApi.create_commit
@@ -192,24 +195,24 @@ def empty(folder):
 
 
 @pytest.mark.parametrize(
-    ("harm", "message"),
+    ("damage", "message"),
     [
-        (break_index, "is not complete: it lacks model-audio.safetensors"),
+        (break_index, "is incomplete. Missing shards: model-audio.safetensors"),
         (break_shard, "model-audio.safetensors cannot be read"),
         (break_header, "model-audio.safetensors cannot be read"),
         (break_paths, "names '../model-audio.safetensors' as a shard"),
-        (empty, "is no checkpoint: it has none of config.json"),
+        (empty, "has none of config.json"),
     ],
 )
-def test_no_broken_checkpoint_leaves(hub, checkpoint, harm, message):
-    harm(checkpoint)
+def test_a_broken_checkpoint_is_not_pushed(hub, checkpoint, damage, message):
+    damage(checkpoint)
     with pytest.raises(ValueError, match=message):
         push_folder(checkpoint, NAME)
-    assert not hub.repositories, "nothing was even begun"
+    assert not hub.repositories, "a repository was created"
 
 
-def test_no_folder():
-    with pytest.raises(ValueError, match="'nowhere' is no folder"):
+def test_missing_folder():
+    with pytest.raises(ValueError, match="Expected a folder, but 'nowhere' is not one"):
         push_folder("nowhere", NAME)
 
 
@@ -231,9 +234,48 @@ def test_model_and_processor_push_themselves(hub):
     assert all(loaded[name].equal(value) for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize("cls", [ImageBindModel, ImageBindProcessor])
+def test_signature_of_transformers(cls):
+    ours, theirs = (inspect.signature(method).parameters for method in (cls.push_to_hub, PushToHubMixin.push_to_hub))
+    assert list(ours) == list(theirs)
+    assert {name: (entry.kind, entry.default) for name, entry in ours.items()} == {
+        name: (entry.kind, entry.default) for name, entry in theirs.items()
+    }
+
+
+def test_pushing_again_replaces_as_in_transformers(hub):
+    model = ImageBindModel(make_config(modalities=["text", "imu"]))
+    model.push_to_hub(NAME)
+    first = hub.files(NAME)
+    with torch.no_grad():
+        model.imu_projection.weight.zero_()
+    commit = model.push_to_hub(NAME, commit_message="zeros", tags=["motion"])
+    assert commit.oid == hub.repositories[NAME].refs["main"] and commit.repo_url.repo_id == NAME
+    assert not AutoModel.from_pretrained(NAME).imu_projection.weight.any()
+    assert hub.files(NAME)["model-text.safetensors"] == first["model-text.safetensors"]
+    # The card is kept, with the new tag.
+    before, after = (ModelCard(files["README.md"].decode()) for files in (first, hub.files(NAME)))
+    assert after.data.tags == [*before.data.tags, "motion"] and after.text == before.text
+    smaller = ImageBindModel(make_config(modalities=["imu"]))
+    smaller.push_to_hub(NAME)
+    assert "model-text.safetensors" not in hub.files(NAME)
+
+
 def test_save_pretrained_with_push(hub, tmp_path):
     ImageBindModel(make_config(modalities=["imu"])).save_pretrained(tmp_path / "here", push_to_hub=True)
     assert "model-imu.safetensors" in hub.files("org/here")
+
+
+def test_saving_another_state_dict_pushes_that(hub, tmp_path):
+    model = ImageBindModel(make_config(modalities=["imu"]))
+    average = {name: torch.full_like(tensor, 0.5) for name, tensor in model.state_dict().items()}
+    model.save_pretrained(tmp_path / "ema", state_dict=average, push_to_hub=True)
+    shard = "model-imu.safetensors"
+    assert hub.files("org/ema")[shard] == (tmp_path / "ema" / shard).read_bytes()
+    assert load_file(tmp_path / "ema" / shard)["imu_projection.weight"].eq(0.5).all()
+    assert not model.imu_projection.weight.eq(0.5).all()
+    model.push_to_hub("org/own")
+    assert hub.files("org/own")[shard] != hub.files("org/ema")[shard], "the argument was kept"
 
 
 # Adapters
@@ -248,19 +290,19 @@ def adapter(checkpoint, tmp_path):
     return tmp_path / "adapter"
 
 
-def test_an_adapter_needs_a_base_that_others_can_load(hub, adapter, checkpoint):
-    with pytest.raises(ValueError, match="nobody else can load"):
+def test_an_adapter_needs_a_base_model_on_the_hub(hub, adapter, checkpoint):
+    with pytest.raises(ValueError, match="is the local folder"):
         push_folder(adapter, "org/adapter")
     push_folder(checkpoint, NAME)
     push_folder(adapter, "org/adapter", base_model=NAME)
     files = hub.files("org/adapter")
     assert json.loads(files["adapter_config.json"])["base_model_name_or_path"] == NAME
-    assert str(checkpoint.parent).encode() not in b"".join(files.values()), "no path of this machine"
+    assert str(checkpoint.parent).encode() not in b"".join(files.values()), "the adapter contains a local path"
     loaded = AutoModel.from_pretrained("org/adapter")
     assert any("lora_A" in name for name in loaded.state_dict())
 
 
-def test_merged_weights_take_the_place_of_an_adapter(hub, adapter, checkpoint):
+def test_merged_weights_replace_an_adapter(hub, adapter, checkpoint):
     push_folder(adapter, NAME, base_model="org/base")
     with pytest.raises(ValueError, match=r"adapter_config.json, adapter_model.safetensors\. Replace"):
         push_folder(checkpoint, NAME)
@@ -285,7 +327,7 @@ def no_waiting(monkeypatch):
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_passing_faults_are_retried(hub, checkpoint, status):
+def test_temporary_errors_are_retried(hub, checkpoint, status):
     hub.faults += [
         Fault("PUT", "/lfs/", status=status, times=2),
         Fault("POST", "objects/batch", status=status),
@@ -295,7 +337,7 @@ def test_passing_faults_are_retried(hub, checkpoint, status):
     assert "model-audio.safetensors" in hub.files(NAME)
 
 
-def test_an_upload_that_fails_leaves_the_repository_as_it_was_and_goes_on(hub, checkpoint):
+def test_a_failed_upload_leaves_the_repository_unchanged_and_is_resumed(hub, checkpoint):
     hub.faults.append(Fault("PUT", "/lfs/", status=403, times=1))
     with pytest.raises((HfHubHTTPError, RuntimeError)):
         push_folder(checkpoint, NAME)
@@ -303,10 +345,10 @@ def test_an_upload_that_fails_leaves_the_repository_as_it_was_and_goes_on(hub, c
     sent = hub.uploads()
     hub.forget()
     push_folder(checkpoint, NAME)
-    assert hub.uploads() == 6 - sent, "what had arrived is not sent again"
+    assert hub.uploads() == 6 - sent, "uploaded files are sent again"
 
 
-def test_what_arrives_damaged_is_refused(hub, checkpoint):
+def test_corrupted_uploads_are_refused(hub, checkpoint):
     hub.faults.append(Fault("PUT", "/lfs/", flip=True))
     with pytest.raises((HfHubHTTPError, RuntimeError)):
         push_folder(checkpoint, NAME)

@@ -1,12 +1,12 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints and the Hub: convert, save with cards and licenses, publish, load."""
+"""Checkpoints and the Hub: convert, describe, load, write cards with licenses, publish."""
 
 from importlib import import_module
 from typing import Any
 
-# Imported on first use: a search index needs `hub.checkpoints`, but not torch.
-_EXPORTS = ("check_files", "find_files", "push_folder", "push_object")
+# Imported on first use: a search index imports `hub.checkpoints`, but not torch.
+_EXPORTS = ("check_files", "find_files", "push_folder")
 
 __all__ = list(_EXPORTS)
 
