@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Put together a repository of the Hub: weights, processor, and the card that lies here.
+"""Assemble a repository for the Hub from weights, a processor and a card of this folder.
 
 python hub_cards/build.py NAME OUTPUT [--weights FOLDER]
 """
@@ -13,27 +13,27 @@ import torch
 
 from imagebind_hf import ImageBindConfig, ImageBindModel
 from imagebind_hf.hub import check_files, find_files
-from imagebind_hf.hub.convert import new_folder
+from imagebind_hf.utils.atomic import new_folder
 
 HERE = Path(__file__).resolve().parent
 
 
 def build(name: str, output: Path, weights: Path | None = None) -> Path:
-    """Write a folder that is ready to push.
+    """Write a folder that can be pushed.
 
     Args:
-        name: A folder beside this file.
-        output: Where the folder is made.
-        weights: A complete checkpoint. Without it the weights are random, from a seed, and the processor is that of
-            `processors/`.
+        name: Name of a folder next to this file.
+        output: Folder in which the repository is created.
+        weights: A complete checkpoint. By default, the weights are random, from a fixed seed, and the processor is
+            the one in `processors/`.
 
     Raises:
-        ValueError: If there is no such card, the checkpoint is incomplete, or the folder exists.
+        ValueError: If the card does not exist, the checkpoint is incomplete, or the folder is not empty.
     """
     card = HERE / name / "README.md"
     if not card.is_file():
         raise ValueError(
-            f"There is no card {name!r}, only {sorted(path.parent.name for path in HERE.glob('*/README.md'))}."
+            f"There is no card {name!r}. Choose from {sorted(path.parent.name for path in HERE.glob('*/README.md'))}."
         )
     with new_folder(output / name) as folder:
         if weights is not None:

@@ -18,9 +18,9 @@ from imagebind_hf.hub.convert import (
     convert_checkpoint,
     convert_to_original,
     load_original,
-    new_folder,
     original_names,
 )
+from imagebind_hf.utils.atomic import new_folder
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_back_bit_for_bit(converted, checkpoint, tmp_path):
 
 
 def test_names_cover_the_real_checkpoint(fixtures):
-    """All 1,311 tensors of imagebind_huge.pth but the mask have a place, in their shapes, and no other is."""
+    """All 1,311 tensors of imagebind_huge.pth but the mask are converted, in their shapes, and there are no others."""
     real = json.loads((fixtures / "imagebind_huge_state_dict.json").read_text())
     config = config_from_original(None)
     names = original_names(config)
@@ -70,7 +70,7 @@ def test_names_cover_the_real_checkpoint(fixtures):
 
 
 def test_unknown_argument():
-    with pytest.raises(ValueError, match="'vision_depth' is no argument"):
+    with pytest.raises(ValueError, match="does not have the argument 'vision_depth'"):
         config_from_original({"vision_depth": 3})
 
 
@@ -78,15 +78,15 @@ def test_unknown_argument():
     "change, message",
     [
         (lambda d: d.pop("modality_heads.imu.3.weight"), "1 tensors are missing: modality_heads.imu.3.weight"),
-        (lambda d: d.update(extra=torch.zeros(1)), "1 tensors have no place: extra"),
+        (lambda d: d.update(extra=torch.zeros(1)), "1 tensors are unexpected: extra"),
         (
             lambda d: d.update({"modality_heads.imu.3.weight": torch.zeros(24, 17)}),
             r"modality_heads.imu.3.weight has the shape \(24, 17\), expected \(24, 16\)",
         ),
-        (lambda d: d.update(epoch=3), "entries that are no tensors: epoch"),
+        (lambda d: d.update(epoch=3), "entries that are not tensors: epoch"),
     ],
 )
-def test_misfit_is_named_and_nothing_written(change, message, checkpoint, arguments, tmp_path):
+def test_unexpected_tensors_are_named_and_nothing_is_written(change, message, checkpoint, arguments, tmp_path):
     state_dict = dict(load_original(checkpoint))
     change(state_dict)
     torch.save(state_dict, tmp_path / "changed.pth")
@@ -112,9 +112,9 @@ def test_truncated_foreign_and_malicious_files(checkpoint, arguments, tmp_path):
     assert not (tmp_path / "pwned").exists() and not (tmp_path / "out").exists()
 
 
-def test_existing_folder_is_left_alone(checkpoint, arguments, tmp_path):
+def test_existing_folder_is_unchanged(checkpoint, arguments, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(ValueError, match="not an empty folder"):
+    with pytest.raises(ValueError, match="Expected an empty folder, but .* has mine.txt"):
         convert_checkpoint(checkpoint, tmp_path, arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -125,18 +125,18 @@ def test_an_empty_folder_is_filled(converted, checkpoint, arguments, tmp_path, m
     assert {path.name for path in folder.iterdir()} == {path.name for path in converted.iterdir()}
     assert type(AutoModel.from_pretrained(tmp_path)) is ImageBindModel
     assert f'from_pretrained("{tmp_path.name}")' in Path("README.md").read_text()
-    with pytest.raises(ValueError, match="not an empty folder: it holds README.md, audio, config.json"):
+    with pytest.raises(ValueError, match="Expected an empty folder, but .* has README.md, audio, config.json"):
         convert_checkpoint(checkpoint, ".", arguments)
 
 
-def test_nothing_is_left_of_what_failed(tmp_path):
+def test_failures_leave_nothing_behind(tmp_path):
     (tmp_path / "empty").mkdir()
     for name in ("empty", "new"):
         with pytest.raises(OSError, match="full"), new_folder(tmp_path / name) as folder:
             (folder / "half").write_text("half")
             raise OSError("The disk is full.")
     assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
-    # Somebody else makes the folder meanwhile.
+    # Another process creates the folder in the meantime.
     with pytest.raises(OSError, match="not empty"), new_folder(tmp_path / "late"):
         (tmp_path / "late").mkdir()
         (tmp_path / "late" / "theirs").write_text("theirs")
@@ -193,12 +193,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 @pytest.mark.slow
-def test_full_size_there_and_back(fixtures, tmp_path):
+def test_full_size_round_trip(fixtures, tmp_path):
     """1,200,786,990 parameters and buffers of the real checkpoint's shapes, random, return bit for bit."""
     arguments = [sys.executable, "-c", FULL_SIZE, str(fixtures / "imagebind_huge_state_dict.json"), str(tmp_path)]
     output = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.split()
     assert int(output[-2]) == 1_200_786_990
-    # The kernel counts pages of mapped files too, which it takes back when it needs to.
+    # Includes pages of memory-mapped files, which the kernel can reclaim.
     assert int(output[-1]) < 12 * 2**20, "peak memory in KiB"
     index = json.loads((tmp_path / "huge" / "model.safetensors.index.json").read_text())
     assert index["metadata"]["total_parameters"] == 1_200_786_990 - 77 * 77

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints: which one it is, as vectors of two models have nothing to do with one another, and what a job loads."""
+"""Identify a checkpoint, because embeddings of two models cannot be compared, and load it for a job."""
 
 import json
 from collections.abc import Iterable
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What a store or a job knows of its model.
+    """Identity of the model that made the embeddings of a store or a job.
 
     Args:
         model: Folder or Hub id.
-        fingerprint: What tells its weights from others': a digest of the files, or the commit on the Hub.
-        dimension: Length of its vectors.
-        commit: The commit on the Hub.
-        files: Size and time of the files that were digested, by name: while these stay, so does the digest.
+        fingerprint: Identifies the weights: a digest of the files, or the commit on the Hub.
+        dimension: Length of an embedding.
+        commit: The commit on the Hub. `None` for a folder.
+        files: Size and modification time of the digested files, by name. The digest is valid as long as they do
+            not change.
     """
 
     model: str
@@ -37,42 +38,43 @@ class ModelRecord:
     files: dict[str, list[int]] = field(default_factory=dict)
 
     def check(self, other: "ModelRecord", store: str | Path) -> None:
-        """Raise a ValueError if a store of this model is used with another."""
+        """Raise a ValueError if a store of this model is used with another model."""
         if other.fingerprint != self.fingerprint:
             raise ValueError(
-                f"The store {str(store)!r} holds vectors of {self.model!r} ({self.fingerprint[:12]}), "
-                f"not of {other.model!r} ({other.fingerprint[:12]}): use that model, or make another store."
+                f"The store {str(store)!r} holds vectors of {self.model!r} ({self.fingerprint[:12]}), not of "
+                f"{other.model!r} ({other.fingerprint[:12]}). Use the same model, or create another store."
             )
 
 
 def record_of(model: str | Path, revision: str | None = None, known: ModelRecord | None = None) -> ModelRecord:
-    """Describe a model.
+    """Identify a model, by a digest of its files or by its commit on the Hub.
 
     Args:
         model: Folder or Hub id.
-        revision: Branch, tag or commit, of a Hub id.
-        known: What is known already: files of the same size and time are not read again.
+        revision: Branch, tag or commit of a Hub id.
+        known: An earlier record. Files whose size and modification time have not changed are not read again.
 
     Raises:
-        ValueError: If a folder has no weights, or the one that is known is not there any more.
-        OSError: If there is no such model.
+        ValueError: If a folder has no weights, or the folder of the earlier record no longer exists.
+        OSError: If the model does not exist, or the Hub cannot be reached.
     """
     from transformers import AutoConfig
+    from transformers.utils import CONFIG_NAME, cached_file
 
     folder = Path(model)
     if known is not None and known.files and str(model) == known.model and not folder.is_dir():
-        raise ValueError(f"The model is not in {known.model!r} any more: say where it is now, with --model.")
+        raise ValueError(f"The model folder {known.model!r} no longer exists. Specify its new location with --model.")
     adapter = _find_adapter(model, revision)
     if adapter is not None:
         return _record_of_adapter(model, adapter)
     config = AutoConfig.from_pretrained(model, revision=revision)
     if not folder.is_dir():
-        commit = config._commit_hash or revision
+        commit = _commit_of(cached_file(str(model), CONFIG_NAME, revision=revision)) or revision
         return ModelRecord(str(model), commit or "main", config.projection_dim, commit)
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
-        raise ValueError(f"There are no weights (*.safetensors) in {str(folder)!r}.")
-    # Configuration and weights alone: cards and results may change.
+        raise ValueError(f"Expected safetensors weights in {str(folder)!r}, but found none.")
+    # Only the configuration and the weights: cards and results may change.
     names = [folder / "config.json", *weights]
     files = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in names}
     name = str(folder.resolve())
@@ -82,18 +84,23 @@ def record_of(model: str | Path, revision: str | None = None, known: ModelRecord
 
 
 def _record_of_adapter(model: str | Path, adapter: Path) -> ModelRecord:
-    """Describe an adapter on top of its base."""
-    from transformers.utils.hub import extract_commit_hash
-
+    """Identify an adapter together with its base model."""
     base = record_of(_base_of(adapter))
     if not Path(model).is_dir():
-        commit = extract_commit_hash(str(adapter), None)
+        commit = _commit_of(adapter)
         return ModelRecord(str(model), f"{commit}, {base.fingerprint}", base.dimension, commit)
     names = [adapter, *sorted(adapter.parent.glob("*.safetensors"))]
     files = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in names}
     return ModelRecord(
         str(Path(model).resolve()), f"{digest_files(names)}, {base.fingerprint}", base.dimension, None, files
     )
+
+
+def _commit_of(file: str | Path) -> str | None:
+    """Return the commit of a file in the cache of the Hub."""
+    from transformers.utils.hub import extract_commit_hash
+
+    return extract_commit_hash(str(file), None)
 
 
 def _find_adapter(model: str | Path, revision: str | None) -> Path | None:
@@ -114,18 +121,18 @@ def load_model(
     device: "str | torch.device | None" = None,
     **kwargs: Any,
 ) -> tuple["ImageBindModel", "ImageBindProcessor"]:
-    """Load a model, in evaluation mode, and its processor.
+    """Load a model in evaluation mode, and its processor.
 
     Args:
         model: Folder or Hub id.
-        modalities: What will be embedded: only the towers that take it are loaded. By default all are.
-        revision: Branch, tag or commit, of a Hub id.
-        device: Where to compute; by default an accelerator where there is one.
-        **kwargs: Further arguments of `from_pretrained`: `dtype`, `attn_implementation`, …
+        modalities: Modalities that will be embedded. Only their towers are loaded; all towers by default.
+        revision: Branch, tag or commit of a Hub id.
+        device: Device of the model. By default, an accelerator if there is one.
+        **kwargs: Further arguments of `from_pretrained`, for example `dtype` or `attn_implementation`.
 
     Raises:
-        ValueError: If the model has no tower for one of the modalities.
-        OSError: If there is no such model.
+        ValueError: If the model does not have a tower for one of the modalities.
+        OSError: If the model does not exist, or the Hub cannot be reached.
     """
     import torch
     from transformers import AutoConfig, AutoModel, AutoProcessor
@@ -134,7 +141,7 @@ def load_model(
         adapter = _find_adapter(model, revision)
         base, base_revision = (model, revision) if adapter is None else (_base_of(adapter), None)
         towers = _towers(AutoConfig.from_pretrained(base, revision=base_revision), modalities, model)
-        # An adapter wants the towers that it is for, which may be others.
+        # An adapter needs the towers that it was trained on, which may be others.
         if adapter is None:
             kwargs["modalities"] = towers
     if device is None:
@@ -144,14 +151,17 @@ def load_model(
 
 
 def _towers(config: "ImageBindConfig", modalities: Iterable[str], model: str | Path) -> list[str]:
-    """Find the towers of modalities: asked for one that a checkpoint lacks, `from_pretrained` would make it up."""
-    from ..models.imagebind.modeling_imagebind import MODALITIES
+    """Return the towers of some modalities.
+
+    `from_pretrained` must not get the name of a tower that the checkpoint does not have: it would initialize one.
+    """
+    from ..models.imagebind.modalities import MODALITIES
 
     tower_of = {name: row.tower for name, row in MODALITIES.items() if row.tower in config.tower_configs}
-    tower_of |= {name: name for name in config.extra_modalities}
-    wanted = set(modalities)
-    lacking = sorted(wanted - set(tower_of))
-    if lacking:
-        raise ValueError(f"The model {str(model)!r} has no tower for {lacking}; it has {list(tower_of)}.")
-    needed = {tower_of[modality] for modality in wanted}
+    tower_of |= {name: name for name in config.extra_modalities if name in config.tower_configs}
+    modalities = set(modalities)
+    missing = sorted(modalities - set(tower_of))
+    if missing:
+        raise ValueError(f"The model {str(model)!r} has no tower for {missing}. It has {list(tower_of)}.")
+    needed = {tower_of[modality] for modality in modalities}
     return [tower for tower in config.tower_configs if tower in needed]

@@ -1,31 +1,30 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Conversion between the published checkpoint format (`imagebind_huge.pth`) and ours, both ways, bit for bit.
+"""Convert the published checkpoint format (`imagebind_huge.pth`) to ours and back, bit for bit.
 
-What differs: names; the packed `in_proj` of attention is three projections here; the logit scales have the shape (1,)
-instead of (); the causal mask of the text tower is not stored.
+The formats differ in the names of tensors. In ours, the packed `in_proj` of attention is split into three projections,
+logit scales have the shape `(1,)` instead of `()`, and the causal mask of the text tower is not stored.
 """
 
 import json
 import math
 import pickle
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from ..models.imagebind.configuration_imagebind import ImageBindConfig
 from ..models.imagebind.modalities import TOWERS
 from ..models.imagebind.modeling_imagebind import ImageBindModel
-from ..models.imagebind.sharding import modality_of, shard_name, write_index
+from ..models.imagebind.processing_imagebind import ImageBindProcessor
+from ..utils.atomic import new_folder
+from .cards import write_card
 
-# Defaults of the published constructor, `ImageBindModel(...)`, where they are not those of imagebind_huge.
+# Defaults of the original constructor, `ImageBindModel(...)`, that differ from imagebind_huge.
 _CONSTRUCTOR_DEFAULTS = {
     "out_embed_dim": 768,
     "vision_embed_dim": 1024,
@@ -34,7 +33,7 @@ _CONSTRUCTOR_DEFAULTS = {
     "text_num_blocks": 12,
     "text_num_heads": 12,
 }
-# Our field of a tower, by the suffix of the published argument `<modality>_<suffix>`.
+# Our field of a tower's configuration, by the suffix of the original argument `<tower>_<suffix>`.
 _TOWER_ARGUMENTS = {
     "embed_dim": "hidden_size",
     "num_blocks": "num_hidden_layers",
@@ -49,14 +48,14 @@ _TEXT_MASK = "modality_preprocessors.text.mask"
 
 
 def config_from_original(arguments: Mapping[str, Any] | None = None) -> ImageBindConfig:
-    """Make a configuration from the arguments of the published constructor.
+    """Create a configuration from the arguments of the original constructor.
 
     Args:
-        arguments: The arguments by name; those left out have the constructor's defaults. `None` stands for
+        arguments: Arguments by name. Missing ones have the defaults of the constructor. `None` means
             `imagebind_huge`.
 
     Raises:
-        ValueError: If an argument is not one of the constructor's.
+        ValueError: If the constructor does not have an argument.
     """
     if arguments is None:
         return ImageBindConfig()
@@ -75,12 +74,12 @@ def config_from_original(arguments: Mapping[str, Any] | None = None) -> ImageBin
         elif modality in TOWERS and suffix in _TOWER_ARGUMENTS:
             values[f"{modality}_config"][_TOWER_ARGUMENTS[suffix]] = value
         else:
-            raise ValueError(f"{name!r} is no argument of the published ImageBindModel.")
+            raise ValueError(f"The original ImageBindModel does not have the argument {name!r}.")
     return ImageBindConfig(**values)
 
 
 def original_names(config: ImageBindConfig) -> dict[str, tuple[str, ...]]:
-    """Map each published tensor name to ours: one name, or three where query, key and value are packed."""
+    """Map each original tensor name to ours: one name, or three if query, key and value are packed."""
     names: dict[str, tuple[str, ...]] = {}
     for modality, tower in config.tower_configs.items():
         ours, theirs = f"{modality}_model", f"modality_preprocessors.{modality}"
@@ -130,10 +129,11 @@ def original_names(config: ImageBindConfig) -> dict[str, tuple[str, ...]]:
 
 
 def load_original(path: str | Path) -> dict[str, torch.Tensor]:
-    """Open a published checkpoint without running anything in it; tensors are read when they are used.
+    """Open a checkpoint in the published format. No code in it is executed, and tensors are memory-mapped.
 
     Raises:
-        ValueError: If it is no such checkpoint, is cut short, or holds anything but tensors.
+        ValueError: If the file does not exist, is not a PyTorch checkpoint, is truncated, or has other values than
+            tensors.
     """
     path = Path(path)
     if not path.is_file():
@@ -142,56 +142,49 @@ def load_original(path: str | Path) -> dict[str, torch.Tensor]:
         state_dict = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
         message = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{str(path)!r} is no PyTorch checkpoint of tensors, or is cut short: {message}") from error
+        raise ValueError(
+            f"{str(path)!r} is not a PyTorch checkpoint with only tensors, or is truncated: {message}"
+        ) from error
     if not isinstance(state_dict, dict):
-        raise ValueError(f"{str(path)!r} holds a {type(state_dict).__name__}, expected a state dict.")
+        raise ValueError(f"{str(path)!r} has a {type(state_dict).__name__}. Expected a state dict.")
     foreign = [str(name) for name, value in state_dict.items() if not isinstance(value, torch.Tensor)]
     if foreign:
-        raise ValueError(f"{str(path)!r} holds entries that are no tensors: {_some(foreign)}.")
+        raise ValueError(f"{str(path)!r} has entries that are not tensors: {_some(foreign)}.")
     return state_dict
 
 
 def convert_checkpoint(checkpoint: str | Path, output: str | Path, original_config: str | Path | None = None) -> Path:
-    """Turn a published checkpoint into a repository of ours: config, weights by modality, processor, tokenizer, card.
+    """Convert a checkpoint in the published format to a folder with weights, processor, tokenizer and card.
 
-    The weights are converted one modality at a time, and the folder appears when all of it is written.
+    The weights are converted one modality at a time. The folder appears when it is complete.
 
     Args:
         checkpoint: The `.pth` file.
-        output: The folder to make. It must not exist, or be empty.
-        original_config: A JSON file with the arguments of the published constructor; `imagebind_huge` without it.
+        output: Folder to create. It must not exist, or be empty.
+        original_config: JSON file with the arguments of the original constructor, `imagebind_huge` by default.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: If the checkpoint does not fit the configuration; names and shapes are in the message.
+        ValueError: If the checkpoint does not fit the configuration. The message has the names and shapes.
     """
-    from ..models.imagebind.processing_imagebind import ImageBindProcessor
-    from .cards import write_card
-
     arguments = None if original_config is None else json.loads(Path(original_config).read_text(encoding="utf-8"))
     config = config_from_original(arguments)
     state_dict = load_original(checkpoint)
     names = original_names(config)
-    shapes = _shapes(config)
+    with torch.device("meta"):
+        model = ImageBindModel(config)
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     _check(state_dict, names, shapes, checkpoint)
+    # Views of the memory-mapped tensors.
+    weights = {
+        name: part
+        for theirs, ours in names.items()
+        for name, part in zip(ours, state_dict[theirs].reshape(len(ours), *shapes[ours[0]]), strict=True)
+    }
     with new_folder(output) as folder:
-        config.architectures = [ImageBindModel.__name__]
-        config.dtype = "float32"
-        config.save_pretrained(folder)
-        weight_map, size, count = {}, 0, 0
-        for modality in config.tower_configs:
-            shard = {}
-            for theirs, ours in names.items():
-                if modality_of(ours[0]) == modality:
-                    parts = state_dict[theirs].reshape(len(ours), *shapes[ours[0]])
-                    shard |= {name: part.contiguous() for name, part in zip(ours, parts, strict=True)}
-            save_file(shard, folder / shard_name(modality), metadata={"format": "pt"})
-            weight_map |= dict.fromkeys(shard, shard_name(modality))
-            size += sum(tensor.numel() * tensor.element_size() for tensor in shard.values())
-            count += sum(tensor.numel() for tensor in shard.values())
-        write_index(folder, weight_map, size, count)
+        model.save_pretrained(folder, state_dict=weights)
         processor = ImageBindProcessor.from_config(config)
         processor.save_pretrained(folder)
         processor.save_modality_folders(folder)
@@ -200,27 +193,29 @@ def convert_checkpoint(checkpoint: str | Path, output: str | Path, original_conf
 
 
 def convert_to_original(repository: str | Path, output: str | Path) -> Path:
-    """Write a checkpoint of ours in the published format.
+    """Convert a checkpoint to the published format.
 
     Args:
-        repository: A folder with `config.json` and safetensors weights, sharded or not.
+        repository: Folder with `config.json` and safetensors weights, sharded or not.
         output: The `.pth` file to write. It must not exist.
 
     Raises:
-        ValueError: If the folder is no ImageBind checkpoint, is incomplete, or has extra modalities, for which the
-            published format has no place.
+        ValueError: If the folder is not an ImageBind checkpoint, is incomplete, or has extra modalities, which the
+            published format does not support.
     """
     repository, output = Path(repository), Path(output)
     if output.exists():
         raise ValueError(f"{str(output)!r} exists already.")
     config = ImageBindConfig.from_pretrained(repository)
     if config.extra_modalities:
-        raise ValueError(f"The published format has no place for the modalities {list(config.extra_modalities)}.")
+        raise ValueError(
+            f"The published format does not support the extra modalities {list(config.extra_modalities)}."
+        )
     weights = dict(read_weights(repository))
     names = original_names(config)
     missing = [name for ours in names.values() for name in ours if name not in weights]
     if missing:
-        raise ValueError(f"{str(repository)!r} lacks {len(missing)} tensors: {_some(missing)}.")
+        raise ValueError(f"{str(repository)!r} does not have {len(missing)} of the tensors: {_some(missing)}.")
     state_dict = {}
     for theirs, ours in names.items():
         tensor = weights[ours[0]] if len(ours) == 1 else torch.cat([weights[name] for name in ours])
@@ -242,7 +237,7 @@ def read_weights(repository: Path) -> Iterator[tuple[str, torch.Tensor]]:
     """Read the tensors of a safetensors checkpoint, sharded or not.
 
     Raises:
-        ValueError: If there are no weights, or a file is missing or cut short.
+        ValueError: If there are no weights, or a file is missing or truncated.
     """
     index = repository / SAFE_WEIGHTS_INDEX_NAME
     files = [SAFE_WEIGHTS_NAME]
@@ -257,66 +252,26 @@ def read_weights(repository: Path) -> Iterator[tuple[str, torch.Tensor]]:
             raise ValueError(f"Cannot read the weights {str(repository / file)!r}: {error}") from error
 
 
-class new_folder:  # noqa: N801 (used as a function)
-    """Context manager for a folder that appears complete, or not at all; one that exists is filled when all is there.
-
-    Raises:
-        ValueError: If the target exists and is not an empty folder.
-    """
-
-    def __init__(self, target: str | Path):
-        self.target = Path(target).absolute()
-
-    def __enter__(self) -> Path:
-        self.exists = self.target.exists()
-        if self.exists and not self.target.is_dir():
-            raise ValueError(f"{str(self.target)!r} exists already and is not an empty folder.")
-        if self.exists and any(self.target.iterdir()):
-            found = _some(sorted(path.name for path in self.target.iterdir()))
-            raise ValueError(f"{str(self.target)!r} exists already and is not an empty folder: it holds {found}.")
-        # The working directory and mounts cannot be replaced; what is moved into them must be on the same disk.
-        beside = self.target if self.exists else self.target.parent
-        beside.mkdir(parents=True, exist_ok=True)
-        self.staging = Path(tempfile.mkdtemp(prefix=f".{self.target.name}-", dir=beside))
-        return self.staging
-
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        try:
-            if error is None and self.exists:
-                for path in [*self.staging.iterdir()]:
-                    path.replace(self.target / path.name)
-            elif error is None:
-                self.staging.chmod(0o755)
-                self.staging.replace(self.target)
-        finally:
-            shutil.rmtree(self.staging, ignore_errors=True)
-
-
-def _shapes(config: ImageBindConfig) -> dict[str, torch.Size]:
-    with torch.device("meta"):
-        return {name: tensor.shape for name, tensor in ImageBindModel(config).state_dict().items()}
-
-
 def _check(
     state_dict: Mapping[str, torch.Tensor],
     names: Mapping[str, tuple[str, ...]],
     shapes: Mapping[str, torch.Size],
     checkpoint: str | Path,
 ) -> None:
-    """Raise a ValueError unless the checkpoint has every tensor, no other, and all in their shapes."""
+    """Raise a ValueError unless the checkpoint has exactly the expected tensors, in the expected shapes."""
     problems = []
     missing = [name for name in names if name not in state_dict]
     unused = [name for name in state_dict if name not in names and name != _TEXT_MASK]
     if missing:
         problems.append(f"{len(missing)} tensors are missing: {_some(missing)}")
     if unused:
-        problems.append(f"{len(unused)} tensors have no place: {_some(unused)}")
+        problems.append(f"{len(unused)} tensors are unexpected: {_some(unused)}")
     for theirs, ours in names.items():
         if theirs in state_dict:
-            given, want = tuple(state_dict[theirs].shape), shapes[ours[0]]
-            want = () if theirs.endswith("log_logit_scale") else (want[0] * len(ours), *want[1:])
-            if given != want:
-                problems.append(f"{theirs} has the shape {given}, expected {want}")
+            given, shape = tuple(state_dict[theirs].shape), shapes[ours[0]]
+            expected = () if theirs.endswith("log_logit_scale") else (shape[0] * len(ours), *shape[1:])
+            if given != expected:
+                problems.append(f"{theirs} has the shape {given}, expected {expected}")
     if problems:
         raise ValueError(f"{str(checkpoint)!r} does not fit the configuration. " + "; ".join(problems[:8]) + ".")
 

@@ -45,10 +45,10 @@ def edit(path, **changes):
 def test_a_pickle_that_runs_code(tmp_path, mark, legacy):
     path = tmp_path / "imagebind_huge.pth"
     torch.save({"weight": Evil(mark)}, path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(ValueError, match="is no PyTorch checkpoint of tensors"):
+    with pytest.raises(ValueError, match="is not a PyTorch checkpoint with only tensors"):
         convert_checkpoint(path, tmp_path / "out")
     path.write_bytes(pickle.dumps(Evil(mark)))
-    with pytest.raises(ValueError, match="is no PyTorch checkpoint of tensors"):
+    with pytest.raises(ValueError, match="is not a PyTorch checkpoint with only tensors"):
         convert_checkpoint(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -77,7 +77,7 @@ def test_a_zip_that_unfolds(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb/data.pkl", b"\0" * 2**24)
         archive.writestr("bomb/version", "3")
-    with pytest.raises(ValueError, match="is no PyTorch checkpoint of tensors"):
+    with pytest.raises(ValueError, match="is not a PyTorch checkpoint with only tensors"):
         load_original(path)
 
 
