@@ -10,7 +10,7 @@ from imagebind_hf import ImageBindModel, compile_towers
 @pytest.mark.slow
 @torch.no_grad()
 def test_compiled_towers_compute_the_same(model, monkeypatch):
-    # Each modality is compiled twice, for one item and for any number: more than one limit for all would allow.
+    # Each tower is compiled twice, for one item and for any number. A limit shared by all towers would be exceeded.
     monkeypatch.setattr("torch._dynamo.config.fail_on_recompile_limit_hit", True)
     sizes = (1, 3)
     expected = {size: model(**make_inputs(size)) for size in sizes}
@@ -51,7 +51,7 @@ def test_sizes_of_one_tower_stay_fixed_while_others_vary(model):
 
 
 def test_bad_input(model):
-    with pytest.raises(ValueError, match="Expected an ImageBindModel, got a Linear"):
+    with pytest.raises(ValueError, match="Expected an ImageBindModel, but got a Linear"):
         compile_towers(torch.nn.Linear(2, 2))
-    with pytest.raises(ValueError, match="compiled already"):
+    with pytest.raises(ValueError, match="already compiled"):
         compile_towers(compile_towers(model))

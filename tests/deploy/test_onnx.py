@@ -63,7 +63,7 @@ def test_the_command(tmp_path):
     inputs = AutoProcessor.from_pretrained(tmp_path / "onnx")(text=["a dog", "one more"], return_tensors="pt")
     assert run(tmp_path / "onnx" / "text.onnx", "input_ids", inputs["input_ids"]).shape == (2, 16)
     shown = CliRunner().invoke(app, [*arguments, "audio"])
-    assert shown.exit_code == 1 and "no input for ['audio']: there are ['text', 'imu']" in shown.output
+    assert shown.exit_code == 1 and "no modalities ['audio']. It has ['text', 'imu']" in shown.output
 
 
 def test_the_model_stays_as_it_is(tmp_path):

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Cards: metadata that the Hub takes, pictures that are there, and code that runs."""
+"""Cards: their metadata is valid, their images exist and their code runs."""
 
 import importlib.util
 import os
@@ -39,17 +39,17 @@ def test_metadata(name, hub):
     card.validate()
     assert card.data.library_name == "transformers" and card.data.license and card.data.pipeline_tag
     assert {"imagebind"} <= set(card.data.tags)
-    assert RepoCard(str(card)).data.to_dict() == card.data.to_dict(), "it survives being written"
-    for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", card.text):
-        assert (CARDS / name / picture).is_file()
+    assert RepoCard(str(card)).data.to_dict() == card.data.to_dict(), "the metadata changes when it is written"
+    for image in re.findall(r"!\[[^]]+\]\(([^)]+)\)", card.text):
+        assert (CARDS / name / image).is_file()
 
 
-def test_the_licence_is_stated_with_its_inconsistency():
+def test_the_license_is_stated_with_its_inconsistency():
     card = ModelCard.load(CARDS / "imagebind-huge" / "README.md")
     assert card.data.license == "cc-by-nc-4.0" and "CC-BY-NC-SA 4.0" in card.text
 
 
-def test_template_is_the_package_s():
+def test_template_is_that_of_the_package():
     template = CARDS / "fine-tune" / "README.md"
     assert template.resolve() == (CARDS.parent / "src" / "imagebind_hf" / "hub" / "card.md").resolve()
 
@@ -106,7 +106,7 @@ def test_card_of_a_fine_tune(tmp_path, caplog):
 
 @pytest.fixture
 def card_folder(tmp_path):
-    """What the cards' code finds where it runs."""
+    """Files that the code of the cards reads."""
     for name in ("dog.jpg", "car.jpg"):
         Image.new("RGB", (40, 30), "teal").save(tmp_path / name)
     soundfile.write(tmp_path / "bark.wav", np.sin(np.arange(16_000) / 5).astype(np.float32), 16_000)
@@ -114,7 +114,7 @@ def card_folder(tmp_path):
 
 
 def repository(name: str, folder: Path) -> Path:
-    """A repository as `hub_cards/build.py` makes it, with small weights that know nothing."""
+    """A repository as `hub_cards/build.py` writes it, with small untrained weights."""
     build = build_module().build
     if name == "imagebind-tiny-random":
         return build(name, folder)
@@ -134,9 +134,9 @@ def test_code_runs(hub, elsewhere, card_folder, name):
     push_folder(repository(name, card_folder / "repositories"), f"imagebind-hf/{name}")
     blocks = BLOCK.findall((CARDS / name / "README.md").read_text(encoding="utf-8"))
     assert blocks
-    # What transformers' audio pipeline reads files with.
+    # The audio pipeline of transformers reads files with ffmpeg.
     (card_folder / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
-    # Each in names of its own, all in one interpreter.
+    # Each block has its own namespace, in one interpreter.
     assert f"imagebind-hf/{name}" in "".join(blocks)
     path = f"{card_folder}{os.pathsep}{os.environ['PATH']}"
     elsewhere("\n".join(f"exec({block!r}, {{}})" for block in blocks), PATH=path)
@@ -158,6 +158,6 @@ def test_build_refuses(tmp_path):
     build = build_module().build
     with pytest.raises(ValueError, match="There is no card 'nothing'"):
         build("nothing", tmp_path)
-    with pytest.raises(ValueError, match="is no checkpoint"):
+    with pytest.raises(ValueError, match="Expected a checkpoint"):
         build("imagebind-huge", tmp_path, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""`processors/` and `hub_cards/` are what the package writes, and load as they lie."""
+"""The files in `processors/` and `hub_cards/` are what the package writes, and can be loaded."""
 
 import filecmp
 import importlib.util

@@ -62,5 +62,5 @@ def test_similarity_across_modalities(converted):
 
 def test_bad_input(converted):
     model = ImageBindTransformer(str(converted))
-    with pytest.raises(ValueError, match=r"A batch is of one modality, got \['depth', 'imu'\]"):
+    with pytest.raises(ValueError, match=r"Expected a batch of one modality, but got \['depth', 'imu'\]"):
         model.preprocess([ITEMS["depth"][0], ITEMS["imu"][0]])

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Faster or smaller models: compiled towers, ONNX files."""
+"""Compile towers, and export them to ONNX."""
 
 from .compile import compile_towers
 from .onnx import export_onnx

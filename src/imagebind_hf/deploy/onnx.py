@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX: each modality's way from the processor's output to its unit vector, as a file that needs no torch."""
+"""Export each modality to ONNX, from the output of the processor to the normalized embedding."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -14,12 +14,12 @@ from transformers import AutoModel, AutoProcessor
 from ..models.imagebind.configuration_imagebind import ImageBindTextConfig
 from ..models.imagebind.modeling_imagebind import ImageBindModel
 
-# An exported model is refused where it differs from torch by more (largest difference of a unit vector's components).
+# Largest accepted difference between the components of unit vectors of ONNX Runtime and of PyTorch.
 TOLERANCE = 1e-4
 
 
 class _Embedding(nn.Module):
-    """What `get_<modality>_features` computes, as a module of one input."""
+    """A module with one input that returns the embedding of a modality."""
 
     def __init__(self, model: ImageBindModel, modality: str):
         super().__init__()
@@ -35,25 +35,26 @@ def export_onnx(
     modalities: Sequence[str] | None = None,
     int8: bool = False,
 ) -> dict[str, Path]:
-    """Write an ONNX file for each modality, and check it with ONNX Runtime.
+    """Export each modality to an ONNX file, and compare it with PyTorch in ONNX Runtime.
 
-    Inputs are what the processor gives, under its names: `input_ids` `(B, T)`, `pixel_values` `(B, 3, H, W)`,
-    `pixel_values_videos` `(B, views, frames, 3, H, W)`, `input_features` `(B, clips, mels, frames)`, …; batch size,
-    numbers of views and clips, and the length of texts are free. The output, `embeds`, has the shape `(B, E)`.
+    The inputs are the outputs of the processor: `input_ids` `(B, T)`, `pixel_values` `(B, 3, H, W)`,
+    `pixel_values_videos` `(B, views, frames, 3, H, W)`, `input_features` `(B, clips, mels, frames)`, and so on. The
+    batch size, the numbers of views and clips, and the length of texts are dynamic. The output `embeds` has the shape
+    `(B, projection_dim)`.
 
     Args:
-        model: Folder or Hub id of a checkpoint, or the model, of which a copy in float32 is exported.
-        output: Folder for `<modality>.onnx` (weights of more than 2 GB go to a file beside it) and, where the model
-            comes from a checkpoint, its processor.
-        modalities: Which; all by default.
-        int8: Write `<modality>.int8.onnx` too: matrices of 8 bits, quantised as they are used.
+        model: Folder or Hub id of a checkpoint, or a model. A copy in float32 is exported.
+        output: Folder for `<modality>.onnx`, and for the processor of a checkpoint. Weights of more than 2 GB are
+            written to an additional file.
+        modalities: Modalities to export, all by default.
+        int8: Also write `<modality>.int8.onnx`, with dynamic quantization of matrix products to 8 bits.
 
     Returns:
-        The files, by `<modality>` and `<modality>.int8`.
+        The files by name: `<modality>` and `<modality>.int8`.
 
     Raises:
         ImportError: If onnx, onnxscript or onnxruntime is missing.
-        ValueError: If the model has no such modality, or a file does not compute what the model does.
+        ValueError: If the model does not have a modality, or the outputs of a file differ from those of the model.
     """
     try:
         import onnx  # noqa: F401
@@ -67,13 +68,13 @@ def export_onnx(
         processor = AutoProcessor.from_pretrained(model)
         model = AutoModel.from_pretrained(model)
     else:
-        # It stays as it is, in its type, on its device, in training.
+        # The type, device and mode of the given model do not change.
         model = deepcopy(model)
     model = model.float().cpu().eval()
     names = list(model.inputs) if modalities is None else list(modalities)
     unknown = [name for name in names if name not in model.inputs]
     if unknown:
-        raise ValueError(f"The model has no input for {unknown}: there are {list(model.inputs)}.")
+        raise ValueError(f"The model has no modalities {unknown}. It has {list(model.inputs)}.")
     output.mkdir(parents=True, exist_ok=True)
     files = {}
     for modality in names:
@@ -108,7 +109,7 @@ def export_onnx(
 
 
 def _example(model: ImageBindModel, modality: str) -> tuple[torch.Tensor, dict[int, Any]]:
-    """Make an input of a modality, and say which of its axes are free."""
+    """Return an example input of a modality, and its dynamic axes."""
     tower, ndim = model.inputs[modality].tower, model.inputs[modality].ndim
     config = model.config.tower_configs[tower]
     generator = torch.Generator().manual_seed(0)
@@ -125,7 +126,7 @@ def _example(model: ImageBindModel, modality: str) -> tuple[torch.Tensor, dict[i
     else:
         size = config.input_size if ndim == 3 else (config.num_channels, *config.input_size)
     if modality in ("video", "audio"):
-        # Views or clips, as the processor gives them.
+        # The processor returns several views or clips.
         return torch.randn(2, 3, *size, generator=generator), {**shapes, 1: torch.export.Dim("clips", min=1)}
     return torch.randn(2, *size, generator=generator), shapes
 
@@ -135,7 +136,7 @@ def _quantize(file: Path) -> Path:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load(file)
-    # Shapes of what lies between are noted for weights before they were transposed: the quantiser trips over that.
+    # The exporter records shapes of intermediate values from before it transposed weights. The quantizer rejects them.
     model.graph.ClearField("value_info")
     quantized = file.with_suffix(".int8.onnx")
     is_large = model.ByteSize() > 2**31 - 1

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Model cards, filled from facts: what a checkpoint began as, what trained it, what it was measured at."""
+"""Model cards with the license, the base model, facts of the training run and results."""
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -15,7 +15,7 @@ from ..models.imagebind.configuration_imagebind import ImageBindConfig
 
 logger = logging.get_logger(__name__)
 
-# What README and LICENSE of the published implementation say; its model card says CC-BY-NC-SA 4.0.
+# License in the README and LICENSE of the original implementation. Its model card states CC-BY-NC-SA 4.0.
 PUBLISHED_LICENSE = "cc-by-nc-4.0"
 
 
@@ -32,16 +32,16 @@ def write_card(
     eval_results: list[EvalResult] | None = None,
     tags: Sequence[str] | None = None,
 ) -> Path:
-    """Write the model card of a checkpoint, `README.md`, from `card.md`.
+    """Write the model card of a checkpoint, `README.md`, from the template `card.md`.
 
     Args:
         folder: The checkpoint's folder.
         config: The model's configuration.
         title: The repository's name.
-        converted: Whether the weights are of the published implementation, and so under its licence.
-        base: Folder or Hub id of the checkpoint that training started from, whose licence the weights keep.
-        is_adapter: Whether the folder holds an adapter to `base` instead of weights.
-        training: How it was trained; see [`~imagebind_hf.training.facts.run_facts`].
+        converted: Whether the weights are the published ones, whose license applies.
+        base: Folder or Hub id of the checkpoint that training started from. Its license applies.
+        is_adapter: Whether the folder has an adapter for `base` instead of a model.
+        training: Facts of the training run; see [`~imagebind_hf.training.facts.run_facts`].
         results: Measured results, as text; see [`~imagebind_hf.evaluation.report.format_results`].
         eval_results: The same as metadata; see [`~imagebind_hf.evaluation.report.model_index`].
         tags: Further tags.
@@ -59,7 +59,7 @@ def write_card(
         base_model=None if base is None or is_folder else str(base),
         base_model_relation=None if base is None or is_folder else "adapter" if is_adapter else "finetune",
         datasets=list((training or {}).get("datasets", ())) or None,
-        # Entries of the `model-index` stand under the model's name.
+        # The Hub needs a name for the entries of the `model-index`.
         model_name=title if eval_results else None,
         eval_results=eval_results or None,
     )
@@ -82,19 +82,19 @@ def write_card(
 
 
 def _pipeline_tag(config: ImageBindConfig) -> str:
-    """Return the Hub's task that fits; it knows none for sounds, depth or motion with labels of one's own."""
+    """Return the closest task of the Hub, which has no zero-shot task for audio, depth or IMU."""
     if {"vision", "text"} <= set(config.modalities):
         return "zero-shot-image-classification"
     return "image-feature-extraction" if "vision" in config.modalities else "feature-extraction"
 
 
 def _card_data(checkpoint: str | Path) -> ModelCardData | None:
-    """Read the metadata of a checkpoint's card, if it has one that can be reached."""
+    """Read the metadata of a checkpoint's card. `None` if there is no card, or it cannot be read."""
     folder = Path(checkpoint)
     try:
         return ModelCard.load(folder / "README.md" if folder.is_dir() else str(checkpoint)).data
     except (OSError, ValueError, HfHubHTTPError) as error:
         logger.warning(
-            f"The card of {str(checkpoint)!r} cannot be read, and so not its licence, say it yours: {error}"
+            f"The card of {str(checkpoint)!r} cannot be read. Add the license of the weights to your card: {error}"
         )
         return None

@@ -1,3 +1,3 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Adapters to other libraries."""
+"""Integrations with other libraries."""
