@@ -3,9 +3,11 @@
 """Commands around checkpoints and the Hub: `info` and `push`."""
 
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated
 
 import typer
+import yaml
 
 from .options import JsonOption, ModelArgument
 from .running import echo_json, running
@@ -27,13 +29,16 @@ def info(
     if as_json:
         echo_json(facts)
         return
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            typer.echo(f"{name}:")
-            for key, entry in value.items():
-                typer.echo(f"  {key}: {entry}")
-        else:
-            typer.echo(f"{name}: {value}")
+    for name in ("model", "revision", "license", "base_model", "projection_dim", "dtype"):
+        if facts[name] is not None:
+            typer.echo(f"{name.replace('_', ' ')}: {facts[name]}")
+    typer.echo(f"modalities: {', '.join(facts['modalities'])}")
+    typer.echo(f"parameters: {facts['parameters']:,} ({facts['bytes'] / 2**20:,.1f} MiB)")
+    for name, tower in facts["towers"].items():
+        typer.echo(f"  {name}: {tower['parameters']:,} ({tower['bytes'] / 2**20:,.1f} MiB)")
+    if facts["training"] is not None:
+        typer.echo("training:")
+        typer.echo(indent(yaml.safe_dump(facts["training"], sort_keys=False, allow_unicode=True), "  ").rstrip())
 
 
 def push(
