@@ -31,7 +31,7 @@ def prepare(version: str, tree: Path) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "transformers"]
         subprocess.run([*pip, "--dest", folder, f"transformers=={version}"], check=True)
         prefix = f"transformers-{version}/"
         with tarfile.open(Path(folder) / f"transformers-{version}.tar.gz") as archive:

@@ -121,11 +121,11 @@ def test_torchcodec_decoder():
 
 
 def test_batches_of_mixed_lengths_are_each_alone():
-    sounds = [tone(seconds) for seconds in (0.01, 0.5, 2.0, 7.3)]
-    batch = EXTRACTOR(sounds, sampling_rate=16_000, return_tensors="pt")["input_features"]
+    recordings = [tone(seconds) for seconds in (0.01, 0.5, 2.0, 7.3)]
+    batch = EXTRACTOR(recordings, sampling_rate=16_000, return_tensors="pt")["input_features"]
     assert batch.shape == (4, 3, 128, 204)
-    for sound, features in zip(sounds, batch, strict=True):
-        alone = EXTRACTOR(sound, sampling_rate=16_000, return_tensors="pt")["input_features"][0]
+    for recording, features in zip(recordings, batch, strict=True):
+        alone = EXTRACTOR(recording, sampling_rate=16_000, return_tensors="pt")["input_features"][0]
         torch.testing.assert_close(features, alone, atol=1e-5, rtol=1e-5)
 
 
@@ -146,9 +146,9 @@ def test_options_and_saving(tmp_path):
     extractor.save_pretrained(tmp_path)
     loaded = ImageBindFeatureExtractor.from_pretrained(tmp_path)
     assert loaded.to_dict() == extractor.to_dict()
-    sound = tone(1)
-    assert loaded(sound, sampling_rate=16_000, return_tensors="np")["input_features"].shape == (1, 2, 32, 50)
-    features = EXTRACTOR(sound, sampling_rate=16_000, num_clips=5, clip_duration=1.0, return_tensors="pt")
+    waveform = tone(1)
+    assert loaded(waveform, sampling_rate=16_000, return_tensors="np")["input_features"].shape == (1, 2, 32, 50)
+    features = EXTRACTOR(waveform, sampling_rate=16_000, num_clips=5, clip_duration=1.0, return_tensors="pt")
     assert features["input_features"].shape == (1, 5, 128, 204)
 
 

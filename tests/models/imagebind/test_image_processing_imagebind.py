@@ -486,8 +486,8 @@ def test_any_finite_depth(image, unit):
 def test_thermal_values(processor):
     eight = RNG.integers(0, 256, (224, 224), dtype=np.uint8)
     expected = torch.from_numpy(eight / 255).float()[None, None]
-    coloured = Image.fromarray(np.stack([eight] * 3, axis=2))
-    for form in (eight, Image.fromarray(eight), encode(Image.fromarray(eight)), coloured, torch.from_numpy(eight)):
+    rgb = Image.fromarray(np.stack([eight] * 3, axis=2))
+    for form in (eight, Image.fromarray(eight), encode(Image.fromarray(eight)), rgb, torch.from_numpy(eight)):
         torch.testing.assert_close(values(processor, form), expected, atol=1e-6, rtol=0)
 
     kelvin = RNG.integers(27315, 31315, (224, 224), dtype=np.uint16)

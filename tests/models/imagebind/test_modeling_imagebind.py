@@ -169,6 +169,8 @@ def test_load_some_modalities_and_save_them(model, tmp_path):
     assert again.config.modalities == ["text", "audio"]
     output = again(input_features=INPUTS["input_features"], input_ids=INPUTS["input_ids"])
     assert torch.equal(output.logits_per_audio, expected.logits_per_audio)
+    vision = ImageBindModel.from_pretrained(tmp_path / "all", modalities=["image", "video"])
+    assert [name for name, _ in vision.named_children()] == ["vision_model", "vision_projection"]
     with pytest.raises(ValueError, match="Unknown modality 'smell'"):
         ImageBindModel.from_pretrained(tmp_path / "all", modalities=("text", "smell"))
 
@@ -196,7 +198,7 @@ def test_stand_alone_towers(model, modality, tmp_path, caplog):
         assert torch.equal(value, model.state_dict()[f"{modality}_model.{key}"]), key
 
 
-def test_from_config_and_initialisation():
+def test_from_config_and_initialization():
     torch.manual_seed(0)
     model = AutoModel.from_config(make_config())
     assert type(model) is ImageBindModel
@@ -294,6 +296,8 @@ def test_frozen_towers(model):
     assert {name.split("_")[0] for name, p in model.named_parameters() if p.requires_grad} == {"imu"}
     assert model.imu_model.training and not model.audio_model.training
     assert not model(pixel_values=INPUTS["pixel_values"]).image_embeds.requires_grad
+    model.freeze(["image"])
+    assert {name.split("_")[0] for name, p in model.named_parameters() if not p.requires_grad} == {"vision"}
     model.freeze([])
     assert all(p.requires_grad for p in model.parameters()) and model.audio_model.training
 

@@ -40,15 +40,15 @@ FOLDERS = {
     "imu": "imu_feature_extractor",
 }
 RNG = np.random.default_rng(0)
-PICTURE = Image.fromarray(RNG.integers(0, 255, (50, 60, 3), dtype=np.uint8))
+IMAGE = Image.fromarray(RNG.integers(0, 255, (50, 60, 3), dtype=np.uint8))
 # By argument: two items, and the shapes of the outputs for `ImageBindConfig()`.
 INPUTS = {
-    "images": ([PICTURE, PICTURE.rotate(90)], {"pixel_values": (2, 3, 224, 224)}),
+    "images": ([IMAGE, IMAGE.rotate(90)], {"pixel_values": (2, 3, 224, 224)}),
     "text": (["a dog", "two cats there"], {"input_ids": (2, 5), "attention_mask": (2, 5)}),
     "videos": ([np.zeros((8, 40, 30, 3), np.uint8)] * 2, {"pixel_values_videos": (2, 15, 2, 3, 224, 224)}),
     "audio": ([RNG.uniform(-1, 1, 8000), RNG.uniform(-1, 1, 50_000)], {"input_features": (2, 3, 128, 204)}),
     "depth": ([np.full((30, 40), 1.5), np.full((50, 40), 2)], {"pixel_values_depth": (2, 1, 224, 224)}),
-    "thermal": ([PICTURE.convert("L"), np.ones((30, 40))], {"pixel_values_thermal": (2, 1, 224, 224)}),
+    "thermal": ([IMAGE.convert("L"), np.ones((30, 40))], {"pixel_values_thermal": (2, 1, 224, 224)}),
     "imu": ([np.ones((6, 400)), np.ones((6, 4000))], {"imu_values": (2, 6, 2000)}),
 }
 KWARGS = {"sampling_rate": 16_000, "fps": 8}
@@ -236,7 +236,7 @@ EXTRA = {
         [np.zeros((8, 40, 30, 3), np.uint8)] * 2,
         "pixel_values_videos",
     ),
-    "transformers": (lambda: ViTImageProcessor(size={"height": 32, "width": 32}), [PICTURE] * 2, "pixel_values"),
+    "transformers": (lambda: ViTImageProcessor(size={"height": 32, "width": 32}), [IMAGE] * 2, "pixel_values"),
     "audio": (lambda: SeamlessM4TFeatureExtractor(), [np.ones(16_000, np.float32)] * 2, "input_features"),
 }
 EXTRA_KWARGS = {"videos": {"fps": 8}, "audio": {"sampling_rate": 16_000}}

@@ -288,8 +288,8 @@ def corrupted(tmp_path_factory):
     (folder / "header.mp4").write_bytes(data[:20])
     (folder / "empty.mp4").write_bytes(b"")
     (folder / "text.mp4").write_text("This is not a video. " * 50)
-    soundfile.write(folder / "sound.wav", np.zeros(1600), 16_000)
-    shutil.copy(folder / "sound.wav", folder / "sound.mp4")
+    soundfile.write(folder / "audio.wav", np.zeros(1600), 16_000)
+    shutil.copy(folder / "audio.wav", folder / "audio.mp4")
     return folder
 
 
@@ -301,8 +301,8 @@ def corrupted(tmp_path_factory):
         ("header.mp4", ""),
         ("empty.mp4", ""),
         ("text.mp4", ""),
-        ("sound.wav", ""),
-        ("sound.mp4", ""),
+        ("audio.wav", ""),
+        ("audio.mp4", ""),
         ("missing.mp4", "There is no file"),
     ],
 )
