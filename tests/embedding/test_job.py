@@ -94,7 +94,7 @@ def test_another_job_is_refused(checkpoint, inputs, tmp_path):
         EmbeddingJob(items * 2, tmp_path / "c", str(checkpoint))
     with pytest.raises(ValueError, match="to be 'parquet' or 'safetensors', but got 'csv'"):
         EmbeddingJob(items, tmp_path / "c", str(checkpoint), "csv")
-    with pytest.raises(ValueError, match=r"has no tower for \['depth'\]; it has \['image', "):
+    with pytest.raises(ValueError, match=r"has no tower for \['depth'\]. It has \['image', "):
         EmbeddingJob(find_items([inputs], "depth"), tmp_path / "d", str(checkpoint)).run(progress=False)
     with pytest.raises(ValueError, match="contains no parts"):
         load_embeddings(tmp_path / "d")

@@ -98,19 +98,19 @@ def test_the_model_of_a_store(checkpoint, inputs, tmp_path):
     assert run("index", inputs, "--store", store, "--model", tmp_path / "model").exit_code == 0
     (tmp_path / "model").rename(moved)
     shown = run("search", "--store", store, "--text", "a")
-    assert shown.exit_code == 1 and str(tmp_path / "model") in shown.output
+    assert shown.exit_code == 1 and f"The model folder '{tmp_path / 'model'}' no longer exists" in shown.output
     shown = run("index", inputs, "--store", store)
-    assert shown.exit_code == 1 and "--model" in shown.output
+    assert shown.exit_code == 1 and "new location with --model" in shown.output
     assert run("search", "--store", store, "--text", "a", "--model", moved).exit_code == 0
     other = save_model(tmp_path / "other", 1, modalities=["vision", "text", "audio", "imu"])
     for arguments in (["search", "--text", "a"], ["index", inputs]):
         shown = run(*arguments, "--store", store, "--model", other)
-        assert shown.exit_code == 1 and "holds vectors of" in shown.output and "other" in shown.output
+        assert shown.exit_code == 1 and "has embeddings of the model" in shown.output and "other" in shown.output
     # Other weights in the folder of the model.
     shutil.copytree(other, tmp_path / "model")
     shown = run("search", "--store", store, "--text", "a")
-    assert shown.exit_code == 1 and "holds vectors of" in shown.output
-    with pytest.raises(ValueError, match="holds vectors of"):
+    assert shown.exit_code == 1 and "has embeddings of the model" in shown.output
+    with pytest.raises(ValueError, match="has embeddings of the model"):
         SearchIndex.open(store).query({"text": "a"})
 
 
