@@ -119,7 +119,7 @@ def test_names_of_clips(name):
         (
             "clips",
             {},
-            r"Expected balanced_train_segments\.csv or unbalanced_train_segments\.csv in .*clips' contains ",
+            r"balanced_train_segments\.csv or unbalanced_train_segments\.csv in .*clips' contains ",
         ),
         (".", {"split": "val"}, "Unknown split 'val'"),
         (".", {"segments": "csv/none.csv"}, "Expected csv/none.csv"),

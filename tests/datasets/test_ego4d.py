@@ -175,7 +175,7 @@ def test_narrations(text, clean):
         (
             "v2/imu",
             {},
-            r"Expected ego4d\.json in the folder of Ego4D or in v1, v2, …, but .*imu' contains 'damaged\.csv'",
+            r"Expected ego4d\.json in the folder of Ego4D or in v1, .*imu' contains 'damaged\.csv'",
         ),
         (".", {"split": "dev"}, r"Unknown split 'dev'\. Choose from \['train', 'val', 'test', 'all'\]"),
         (".", {"split_by": "split_x"}, r"Unknown key 'split_x' .*Choose from \['split_av', 'split_em'\]"),
