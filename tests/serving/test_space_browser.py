@@ -102,6 +102,7 @@ def test_compare_in_a_browser(page, folder):
 def test_search_in_a_browser(page, folder):
     page.open("Search")
     page.until(lambda: page.find("#hits li"))
+    assert "index of 15 items" in page.find("body")[0].text and "2 more could not be read" in page.find("body")[0].text
     page.choose("Query", "Text")
     page.type("Text", "a dog in the rain", enter=True)
     oracle = Oracle(folder)

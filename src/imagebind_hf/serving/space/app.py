@@ -27,8 +27,8 @@ COSINE, SHARE = "Cosine similarity", "Softmax of each row"
 # What a bad input raises; other errors are defects, which Gradio reports.
 ERRORS = (ValueError, ImportError, OSError)
 INTRO = """# ImageBind
-One embedding space for images, text, audio, depth, thermal and IMU data. Matching items are close together, even if
-their modalities were never paired in training."""
+The model embeds items of all its modalities in one space. Matching items are close together, even if their modalities
+were never paired in training."""
 
 
 def safe_message(error: Exception) -> str:
@@ -123,7 +123,11 @@ class App:
     def _search_tab(self) -> None:
         counts = Counter(item.modality for item in self.engine.items)
         shown = ", ".join(f"{counts[name]} {display_name(name)}" for name in self.indexed)
-        gr.Markdown(f"Search an index of {len(self.engine.items)} items ({shown}) with one item of any modality.")
+        unreadable = len(self.engine.unreadable)
+        note = f" {unreadable} more could not be read." if unreadable else ""
+        gr.Markdown(
+            f"Search an index of {len(self.engine.items)} items ({shown}) with one item of any modality.{note}"
+        )
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
                 item = OneItem(self.engine, "Query")

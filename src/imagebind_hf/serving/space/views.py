@@ -96,7 +96,6 @@ def matrix(sides: Sequence[tuple[str, Sequence[str]]], values: np.ndarray, note:
             color = COLORS((number - low) / max(high - low, 1e-9))
             best = ' class="best"' if len(numbers) > 1 and place == numbers.argmax() else ""
             style = f"background: {to_hex(color)}; color: {_text_color(color)}"
-            # A typographic minus sign would be wider than the cell on a phone.
             cells.append(f'<td{best} style="{style}">{number:.2f}</td>')
         lines.append(f'<tr><th scope="row">{row}</th>{"".join(cells)}</tr>')
     table = f'<table class="ib-matrix" aria-label="{escape(note)}">{"".join(lines)}</table>'
