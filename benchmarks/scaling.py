@@ -118,10 +118,10 @@ def draw(curves: dict[str, Curve], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(2, 3, figsize=(12, 6.5), layout="constrained")
-    colours = {"ours": "#0072b2", "labels embedded once": "#0072b2"}
+    colors = {"ours": "#0072b2", "labels embedded once": "#0072b2"}
     for axis, (title, curve) in zip(axes.flat, curves.items(), strict=False):
         for name, points in curve.items():
-            axis.plot(*zip(*points, strict=True), marker="o", label=name, color=colours.get(name, "#d55e00"))
+            axis.plot(*zip(*points, strict=True), marker="o", label=name, color=colors.get(name, "#d55e00"))
         axis.set(title=title, xlabel=title.partition(" by ")[2], ylabel="items per second")
         axis.set_ylim(0)
         if "labels" in title:

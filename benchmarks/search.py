@@ -27,7 +27,7 @@ from timing import record  # noqa: E402
 
 from imagebind_hf.search import ModelRecord, SearchIndex  # noqa: E402
 
-CENTRES, INTRINSIC, HIDDEN, K = 5_000, 48, 256, 10
+CENTERS, INTRINSIC, HIDDEN, K = 5_000, 48, 256, 10
 SHARES = {"image": 0.6, "audio": 0.3, "text": 0.1}
 BATCH, QUERIES, EXACT_QUERIES, WARMUP = 20_000, 300, 8, 30
 
@@ -37,8 +37,8 @@ class World:
 
     def __init__(self, dimension: int):
         rng = np.random.default_rng(0)
-        self.centres = rng.standard_normal((CENTRES, INTRINSIC), np.float32)
-        sizes = 1 / np.sqrt(np.arange(1, CENTRES + 1))
+        self.centers = rng.standard_normal((CENTERS, INTRINSIC), np.float32)
+        sizes = 1 / np.sqrt(np.arange(1, CENTERS + 1))
         self.sizes = sizes / sizes.sum()
         self.bend = rng.standard_normal((INTRINSIC, HIDDEN), np.float32) * (1.5 / INTRINSIC**0.5)
         self.spread = rng.standard_normal((HIDDEN, dimension), np.float32) / HIDDEN**0.5
@@ -46,7 +46,7 @@ class World:
 
     def draw(self, count: int, rng: np.random.Generator, modality: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Draw unit vectors `(count, dimension)` and the index of the modality of each."""
-        about = self.centres[rng.choice(CENTRES, count, p=self.sizes)]
+        about = self.centers[rng.choice(CENTERS, count, p=self.sizes)]
         points = about + 0.5 * rng.standard_normal(about.shape, np.float32)
         modalities = np.full(count, modality)
         if modality is None:
@@ -166,7 +166,7 @@ page cache, without the time to embed the queries. Each modality has its own ind
 comparison in numpy. Adding the vectors took {seconds["adding"]:.0f} s ({-(-count // BATCH)} batches of {BATCH:,}), the
 approximate indexes {seconds["index"]:.0f} s; {size:.1f} GiB on disk without thumbnails.
 
-The vectors are random, not embeddings: {CENTRES:,} clusters of unequal size in {INTRINSIC} dimensions, mapped to
+The vectors are random, not embeddings: {CENTERS:,} clusters of unequal size in {INTRINSIC} dimensions, mapped to
 {dimension} by a random network, with noise (the nearest neighbor of a vector has a cosine of about 0.85), of three
 modalities in separate regions ({shares}). LanceDB {version("lancedb")}.
 """,

@@ -33,6 +33,12 @@ PLAIN = {
     r"the published (implementation|code|way)": "the original implementation",
     r"unasked": "without --overwrite",
     r"everything plane": "",
+    r"which is how|so many (pairs|items|times|views|clips|rows)": "",
+    r"goes on (from|with|where)": "continues, resumes",
+    r"whoever|whereof|thereof": "",
+    r"spare": "",
+    r"never (seen|heard) (a|an|by) ": "was never trained with",
+    r"licence|colour|optimiser|initialise|behaviour|centre[ds]?|grey": "American spelling",
 }
 
 

@@ -149,8 +149,8 @@ def plot_six_digits(path: str | Path, seed: int = 0) -> Path:
             axis = axes[row, digit]
             value = pairs[labels.index(digit)][name]
             if name in ("image", "depth", "thermal"):
-                colours = {"depth": "viridis_r", "thermal": "inferno"}.get(name)
-                axis.imshow(np.asarray(value), cmap=colours)
+                colors = {"depth": "viridis_r", "thermal": "inferno"}.get(name)
+                axis.imshow(np.asarray(value), cmap=colors)
             elif name == "audio":
                 wave, rate = soundfile.read(io.BytesIO(value["bytes"]))
                 axis.specgram(wave, NFFT=512, Fs=rate, noverlap=384, cmap="magma")

@@ -50,10 +50,10 @@ def draw_mask(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     angle = np.deg2rad(rng.uniform(-8, 8))
     step = 8 / SIDE / rng.uniform(0.85, 1.0)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * step
-    centre = (SIDE - 1) / 2 + rng.uniform(-3, 3, size=2)
-    # Output pixel p is the value of the padded digit at turn @ (p - centre) + 4.5, where 4.5 is its center.
+    center = (SIDE - 1) / 2 + rng.uniform(-3, 3, size=2)
+    # Output pixel p is the value of the padded digit at turn @ (p - center) + 4.5, where 4.5 is its center.
     mask = _ndimage().affine_transform(
-        np.pad(digit, 1), turn, offset=4.5 - turn @ centre, output_shape=(SIDE, SIDE), order=3
+        np.pad(digit, 1), turn, offset=4.5 - turn @ center, output_shape=(SIDE, SIDE), order=3
     )
     mask = np.clip((mask - 0.2) / 0.5, 0, 1)
     return mask * mask * (3 - 2 * mask)
