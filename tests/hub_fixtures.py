@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of tests that talk to a Hub."""
+"""Fixtures of tests with a local Hub."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from imagebind_hf import ImageBindModel, ImageBindProcessor
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """An empty Hub, which the clients of this process talk to, with a cache of its own."""
+    """An empty Hub for the clients of this process, with its own cache."""
     with serve() as running:
         constants = huggingface_hub.constants
         monkeypatch.setattr(constants, "ENDPOINT", running.url)
@@ -36,7 +36,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
 
 @pytest.fixture
 def elsewhere(hub: Hub, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
-    """Runs code in a fresh interpreter that knows the Hub, with an empty cache that lasts as long as the test."""
+    """Runs code in a fresh interpreter that uses the Hub, with a cache that is empty at the start of the test."""
 
     def run(code: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
         settings = {
@@ -58,7 +58,7 @@ def elsewhere(hub: Hub, tmp_path: Path) -> Callable[..., subprocess.CompletedPro
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    """A small model with its processor, as saved."""
+    """A saved small model with its processor."""
     from conftest import make_config
 
     torch.manual_seed(0)

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A small Hub on 127.0.0.1 that real clients talk to over HTTP: repositories, commits, LFS, faults on demand."""
+"""A small Hub on 127.0.0.1 for real clients: repositories, commits, LFS, and errors on demand."""
 
 import base64
 import hashlib
@@ -14,22 +14,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-# What the Hub stores in LFS, by its default .gitattributes.
+# Suffixes of the Hub's default .gitattributes that are stored in LFS.
 LFS_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".onnx", ".png", ".parquet")
 TOKEN = "hf_loopback"
 
 
 @dataclass
 class Fault:
-    """Something that goes wrong, `times` times: a status, a connection cut after so many bytes, or flipped bytes.
+    """An error that occurs `times` times: a status, a connection that is cut, or a corrupted body.
 
     Args:
-        method, path: What requests it meets: the method, and a regular expression that the path contains.
-        status: Answer with this status.
-        cut: Close the connection after so many bytes of the body.
-        flip: Serve, or store, the body with a byte changed in its middle.
-        times: How often.
-        hold: Wait for this event before the rest of the body is sent (after `cut` bytes).
+        method, path: Requests that it applies to: the method, and a regular expression that is searched in the path.
+        status: Status of the response.
+        cut: Number of bytes of the body after which the connection is closed.
+        flip: Whether a byte in the middle of the body is changed when it is served or stored.
+        times: Number of requests.
+        hold: Event to wait for after `cut` bytes, before the connection is closed.
     """
 
     method: str
@@ -64,7 +64,7 @@ def is_lfs(path: str) -> bool:
 
 
 def oid_of(path: str, content: bytes) -> str:
-    """The blob id that git gives a file; of an LFS file, that of its pointer."""
+    """The git blob id of a file, or of the pointer to an LFS file."""
     if is_lfs(path):
         digest = hashlib.sha256(content).hexdigest()
         content = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n".encode()
@@ -72,7 +72,7 @@ def oid_of(path: str, content: bytes) -> str:
 
 
 class Hub:
-    """The state of the server, and what it saw."""
+    """The state of the server, and its log of requests."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
@@ -88,7 +88,7 @@ class Hub:
         return repository.commits[repository.refs[ref]]
 
     def served(self, suffix: str = "") -> dict[str, int]:
-        """Bytes of file contents that left the server since `forget`, by file."""
+        """Bytes of content sent since `forget`, by file."""
         totals: dict[str, int] = {}
         for request in self.requests:
             if request["file"] and request["file"].endswith(suffix) and request["bytes"]:
@@ -96,7 +96,7 @@ class Hub:
         return totals
 
     def uploads(self) -> int:
-        """How many LFS objects were received since `forget`."""
+        """Number of LFS objects received since `forget`."""
         return sum(request["method"] == "PUT" and request["status"] == 200 for request in self.requests)
 
     def forget(self) -> None:
@@ -130,7 +130,7 @@ def serve() -> Iterator[Hub]:
 
 
 class Refused(Exception):  # noqa: N818
-    """An answer that ends a request."""
+    """A response that ends a request early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     )
 
     def log_message(self, *_: Any) -> None:
-        """Nothing on stderr; requests are kept in the Hub."""
+        """Log nothing on stderr. The Hub has the requests."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):
@@ -188,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
                         answer = getattr(self, f"_{action}")(*match.groups())
                     except Refused as refused:
                         answer = refused.args[0]
-                # Bodies leave without the lock, so that a slow one holds up nobody.
+                # Bodies are sent without the lock, so that a slow client does not block others.
                 self._send(*answer)
                 return
         self.hub.unknown.append(f"{self.command} {path}")
@@ -228,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         return status, {"error": message}, {"X-Error-Code": code, "X-Error-Message": message}
 
     def _find(self, repo_id: str, ref: str | None = None, to_write: bool = False) -> tuple[Repository, str]:
-        """The repository and the commit; refused unless they are there and the caller may see, or change, them."""
+        """The repository and the commit. Refused if they do not exist, or the caller may not read (or write) them."""
         repository = self.hub.repositories.get(repo_id)
         may = self._is_owner() or (repository is not None and not repository.private and not to_write)
         if repository is None or not may:
@@ -406,10 +406,10 @@ class _Handler(BaseHTTPRequestHandler):
         }
         if is_lfs(path):
             headers |= {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(content))}
-        asked = re.match(r"bytes=(\d+)-(\d*)$", self.headers.get("range", ""))
-        if asked is None:
+        requested = re.match(r"bytes=(\d+)-(\d*)$", self.headers.get("range", ""))
+        if requested is None:
             return 200, content, {**headers, "Content-Length": str(len(content))}
-        start, stop = int(asked[1]), int(asked[2]) + 1 if asked[2] else len(content)
+        start, stop = int(requested[1]), int(requested[2]) + 1 if requested[2] else len(content)
         if start >= len(content):
             return 416, b"", {"Content-Range": f"bytes */{len(content)}"}
         part = content[start:stop]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ImageBind as a native Hugging Face model: one embedding space for six modalities.
 
-Importing this package makes transformers' Auto classes and pipelines know it. Nothing heavy is imported before it is
-used.
+Importing this package registers it with transformers' Auto classes and pipelines. PyTorch and transformers are only
+imported when they are used.
 """
 
 from importlib import import_module

@@ -165,7 +165,7 @@ def test_command(checkpoint, arguments, tmp_path):
     result = runner.invoke(app, ["convert", "--to-original", str(out), str(tmp_path / "back.pth")])
     assert result.exit_code == 0 and (tmp_path / "back.pth").is_file()
     result = runner.invoke(app, ["convert", str(tmp_path / "no.pth"), str(tmp_path / "out2")])
-    assert result.exit_code == 1 and "There is no checkpoint" in result.output
+    assert result.exit_code == 2 and "There is no checkpoint" in result.output
 
 
 FULL_SIZE = """

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Loading from the Hub, in fresh interpreters and through faults; the Hub is a server on this machine."""
+"""Loading from a local Hub server, in fresh interpreters and with errors of the network."""
 
 import json
 import os
@@ -27,7 +27,7 @@ NAME = "org/my-model"
 
 @pytest.fixture
 def published(hub, checkpoint):
-    """A model on the Hub; nothing of it is in any cache."""
+    """A model on the Hub that is not in a cache."""
     push_folder(checkpoint, NAME)
     hub.forget()
     return checkpoint
@@ -57,30 +57,30 @@ def test_only_the_shards_that_are_needed_are_downloaded(hub, published, modaliti
     assert_equal(model, published)
 
 
-def test_what_commands_load_downloads_their_shards(hub, published):
+def test_commands_download_only_their_shards(hub, published):
     model, processor = load_model(NAME, iter(["audio", "text"]))
     assert shards_served(hub) == {"model-audio.safetensors", "model-text.safetensors"}
     assert_equal(model, published)
     assert isinstance(processor, ImageBindProcessor)
 
 
-def test_a_tower_of_its_own_downloads_its_shard(hub, published):
+def test_a_single_tower_downloads_its_shard(hub, published):
     tower = ImageBindAudioModelWithProjection.from_pretrained(NAME)
     assert shards_served(hub) == {"model-audio.safetensors"} and tower.config.modalities == ["audio"]
 
 
-def test_a_configuration_chooses_too(hub, published):
+def test_modalities_of_the_configuration(hub, published):
     config = ImageBindModel.config_class.from_pretrained(NAME, modalities=["imu"])
     ImageBindModel.from_pretrained(NAME, config=config)
     assert shards_served(hub) == {"model-imu.safetensors"}
 
 
-def test_all_of_it_and_then_nothing_more(hub, published):
+def test_everything_is_downloaded_once(hub, published):
     assert_equal(AutoModel.from_pretrained(NAME), published)
     assert len(shards_served(hub)) == 6
     hub.forget()
     _, info = AutoModel.from_pretrained(NAME, output_loading_info=True, dtype=torch.bfloat16)
-    assert not info["missing_keys"] and not shards_served(hub), "it is in the cache"
+    assert not info["missing_keys"] and not shards_served(hub), "the files were in the cache"
 
 
 def test_revision(hub, published):
@@ -113,10 +113,10 @@ name = "org/my-model"
 model, processor = AutoModel.from_pretrained(name).eval(), AutoProcessor.from_pretrained(name)
 inputs = processor(text=["a", "b"], audio=np.ones(9000, np.float32), sampling_rate=16_000, return_tensors="pt")
 print(type(model).__module__, *model(**inputs).logits_per_audio[0].tolist())
-sound = pipeline("zero-shot-audio-classification", name)(np.ones(9000, np.float32), candidate_labels=["a", "b"])
-picture = pipeline("zero-shot-image-classification", name)(Image.new("L", (40, 50)), candidate_labels=["a", "b"])
+recording = pipeline("zero-shot-audio-classification", name)(np.ones(9000, np.float32), candidate_labels=["a", "b"])
+image = pipeline("zero-shot-image-classification", name)(Image.new("L", (40, 50)), candidate_labels=["a", "b"])
 audio = AutoProcessor.from_pretrained(name, subfolder="audio")
-print(len(sound), len(picture), audio.get_attributes())
+print(len(recording), len(image), audio.get_attributes())
 """
 
 
@@ -142,7 +142,7 @@ def test_offline_with_nothing_cached(hub, published, elsewhere):
 
 REMOTE = """
 import sys
-sys.modules["imagebind_hf"] = None  # nothing of the package may be imported
+sys.modules["imagebind_hf"] = None  # the package cannot be imported
 import numpy as np
 from transformers import AutoModel, AutoProcessor, pipeline
 name = "org/with-code"
@@ -151,11 +151,11 @@ try:
 except ValueError as error:
     assert "trust_remote_code" in str(error)
 else:
-    raise AssertionError("code ran unasked")
+    raise AssertionError("code ran without permission")
 model = AutoModel.from_pretrained(name, trust_remote_code=True, modalities=["text", "imu"])
 print("\\n" + type(model).__module__.split(".")[0], sorted(model.config.tower_configs), model.name_or_path)
-asked = pipeline("zero-shot-imu-classification", name, trust_remote_code=True)
-print(len(asked(np.ones((6, 300)), candidate_labels=["a", "b"])))
+classify = pipeline("zero-shot-imu-classification", name, trust_remote_code=True)
+print(len(classify(np.ones((6, 300)), candidate_labels=["a", "b"])))
 try:
     model.push_to_hub("org/elsewhere")
 except Exception as error:
@@ -164,15 +164,15 @@ except Exception as error:
 
 
 @pytest.mark.slow
-def test_with_code_of_its_own(hub, checkpoint, elsewhere, tmp_path):
+def test_repository_with_code(hub, checkpoint, elsewhere, tmp_path):
     folder = tmp_path / "with-code"
     save_with_code(folder, ImageBindModel.from_pretrained(checkpoint), ImageBindProcessor.from_pretrained(checkpoint))
     push_folder(folder, "org/with-code")
     hub.forget()
-    # Before them, the question that nobody answers with yes.
+    # The lines before are the prompt for permission, which is not answered.
     lines = elsewhere(REMOTE).stdout.splitlines()[-2:]
     assert lines == ["transformers_modules ['imu', 'text'] org/with-code", "2"]
-    # The pipeline loads all towers, the model before it two; neither comes twice.
+    # The model loads two towers, then the pipeline loads all. No shard is downloaded twice.
     served = hub.served(".safetensors")
     assert {name: size for name, size in served.items() if "with-code" in name} == {
         f"org/with-code/{path.name}": path.stat().st_size for path in folder.glob("*.safetensors")
@@ -180,7 +180,7 @@ def test_with_code_of_its_own(hub, checkpoint, elsewhere, tmp_path):
     assert "model-imu.safetensors" in hub.files("org/elsewhere")
 
 
-# Faults
+# Errors
 
 
 @pytest.fixture(autouse=True)
@@ -188,29 +188,29 @@ def no_waiting(monkeypatch):
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
 
 
-def test_a_connection_that_is_cut_goes_on_where_it_was(hub, published, monkeypatch):
+def test_a_broken_connection_is_resumed(hub, published, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 2**16)
     size = (published / "model-text.safetensors").stat().st_size
     hub.faults.append(Fault("GET", "model-text.safetensors", cut=size // 2))
     assert_equal(AutoModel.from_pretrained(NAME, modalities=["text"]), published)
-    # What had arrived, to the last whole chunk, did not travel again.
+    # Complete chunks are not downloaded again.
     assert size <= hub.served("model-text.safetensors")[f"{NAME}/model-text.safetensors"] < size + 2**16
 
 
-def test_a_server_that_asks_for_patience_gets_it(hub, published):
+def test_rate_limits_are_respected(hub, published):
     hub.faults += [Fault("HEAD", "model-imu", status=429), Fault("GET", "model-imu", status=429, times=2)]
     assert_equal(AutoModel.from_pretrained(NAME, modalities=["imu"]), published)
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_other_faults_are_errors_that_leave_nothing_behind(hub, published, status):
+def test_other_errors_leave_nothing_behind(hub, published, status):
     hub.faults.append(Fault("GET", "model-imu", status=status))
     with pytest.raises(OSError, match=f"{status}.*model-imu"):
         AutoModel.from_pretrained(NAME, modalities=["imu"])
     assert_equal(AutoModel.from_pretrained(NAME, modalities=["imu"]), published)
 
 
-def test_what_arrives_damaged_is_never_loaded(hub, published):
+def test_corrupted_downloads_are_never_loaded(hub, published):
     hub.faults.append(Fault("GET", "model-imu.safetensors", flip=True))
     with pytest.raises(OSError, match="model-imu.safetensors is corrupted: expected SHA-256"):
         AutoModel.from_pretrained(NAME, modalities=["imu"])
@@ -219,7 +219,7 @@ def test_what_arrives_damaged_is_never_loaded(hub, published):
 
 @pytest.mark.slow
 def test_a_disk_that_is_full(hub, published, elsewhere):
-    # No file may grow beyond a megabyte: as on a full disk, writing ends with an error.
+    # Files are limited to one megabyte, so that writing fails as on a full disk.
     code = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -272,7 +272,7 @@ def test_killed_while_uploading(hub, checkpoint, tmp_path):
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert set(hub.files(NAME)) <= {".gitattributes"}, "nothing half-written shows"
+    assert set(hub.files(NAME)) <= {".gitattributes"}, "an incomplete upload is visible"
     push_folder(checkpoint, NAME)
     assert_equal(AutoModel.from_pretrained(NAME), checkpoint)
 
@@ -280,7 +280,7 @@ def test_killed_while_uploading(hub, checkpoint, tmp_path):
 # Trust
 
 
-def test_an_index_that_points_out_of_its_folder(hub, published):
+def test_an_index_with_paths_outside_of_its_folder(hub, published):
     files = dict(hub.files(NAME))
     index = json.loads(files["model.safetensors.index.json"])
     index["weight_map"] = dict.fromkeys(index["weight_map"], "../../secret.safetensors")
@@ -294,7 +294,7 @@ def test_an_index_that_points_out_of_its_folder(hub, published):
         AutoModel.from_pretrained(published)
 
 
-def test_the_cache_is_where_it_should_be(hub, published, tmp_path):
+def test_the_location_of_the_cache(hub, published, tmp_path):
     AutoModel.from_pretrained(NAME, modalities=["imu"], cache_dir=tmp_path / "mine")
     assert list((tmp_path / "mine").rglob("model-imu.safetensors"))
     assert not Path(huggingface_hub.constants.HF_HUB_CACHE).exists() or not list(

@@ -19,7 +19,7 @@ from imagebind_hf.pipelines import TASKS
 
 ELSEWHERE = """
 import sys
-# The package may lie in the environment: nothing of it may be imported.
+# The package may be installed, but cannot be imported.
 sys.modules["imagebind_hf"] = None
 import json
 import numpy as np
@@ -42,20 +42,20 @@ inputs = processor(
 )
 outputs = model(**inputs)
 items = {"audio": np.ones(9000, np.float32), "image": Image.new("L", (40, 50))}
-asked = [
+answers = [
     pipeline(f"zero-shot-{kind}-classification", folder, **remote)(item, candidate_labels=["a", "b"])
     for kind, item in items.items()
 ]
-motion = pipeline("zero-shot-imu-classification", folder, **remote)(np.ones((6, 300)), candidate_labels=["a", "b"])
+imu = pipeline("zero-shot-imu-classification", folder, **remote)(np.ones((6, 300)), candidate_labels=["a", "b"])
 both = pipeline("multimodal-embedding", folder, **remote)({"text": "a", "imu": np.ones((6, 300))})
-asked.append(motion)
+answers.append(imu)
 text = AutoModel.from_pretrained(folder, modalities=["text"], **remote)
 print(json.dumps({
     "names": names,
     "module": type(model).__module__,
     "embeds": {name: value.tolist() for name, value in outputs.items() if name.endswith("_embeds")},
     "lengths": {name: len(vector) for name, vector in both.items()},
-    "labels": [sorted(answer["label"] for answer in answers) for answers in asked],
+    "labels": [sorted(answer["label"] for answer in each) for each in answers],
     "towers": sorted({name.split("_")[0] for name, _ in text.named_parameters()}),
 }))
 """
@@ -76,17 +76,17 @@ def test_without_the_package(folder, tmp_path):
     command = [sys.executable, "-c", ELSEWHERE, str(folder)]
     process = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=900)
     assert process.returncode == 0, process.stderr[-3000:]
-    said = json.loads(process.stdout.splitlines()[-1])
-    assert said["names"] == [
+    result = json.loads(process.stdout.splitlines()[-1])
+    assert result["names"] == [
         "ImageBindConfig",
         "ImageBindTokenizer",
         "ImageBindImageProcessor",
         "ImageBindVideoProcessor",
         "ImageBindFeatureExtractor",
     ]
-    assert said["module"].startswith("transformers_modules.")
-    assert said["labels"] == [["a", "b"]] * 3 and said["lengths"] == {"text": 16, "imu": 16}
-    assert said["towers"] == ["text"]
+    assert result["module"].startswith("transformers_modules.")
+    assert result["labels"] == [["a", "b"]] * 3 and result["lengths"] == {"text": 16, "imu": 16}
+    assert result["towers"] == ["text"]
     model, processor = AutoModel.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
     inputs = processor(
         text=["a", "two dogs"],
@@ -98,10 +98,10 @@ def test_without_the_package(folder, tmp_path):
     )
     for name, value in model(**inputs).items():
         if name.endswith("_embeds"):
-            torch.testing.assert_close(torch.tensor(said["embeds"][name]), value.detach(), atol=1e-5, rtol=0)
+            torch.testing.assert_close(torch.tensor(result["embeds"][name]), value.detach(), atol=1e-5, rtol=0)
 
 
-def test_with_the_package_its_classes_win(folder):
+def test_with_the_package_its_classes_are_used(folder):
     assert type(AutoModel.from_pretrained(folder, trust_remote_code=True)) is ImageBindModel
     assert type(AutoProcessor.from_pretrained(folder, trust_remote_code=True)) is ImageBindProcessor
 

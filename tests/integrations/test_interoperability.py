@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What works on a model that lives in transformers works on ours: adapters, quantisation, export."""
+"""Tools for transformers models work with ours: adapters, quantization, export."""
 
 import pytest
 import torch

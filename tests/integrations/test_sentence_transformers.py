@@ -14,7 +14,7 @@ from imagebind_hf.integrations.sentence_transformers import ImageBindTransformer
 
 RNG = np.random.default_rng(0)
 WAVE = RNG.uniform(-1, 1, 20_000).astype(np.float32)
-# By modality: what is encoded, and the processor's arguments for the same.
+# By modality: an input to encode, and the same input as arguments of the processor.
 ITEMS = {
     "text": ("a dog", {"text": ["a dog"]}),
     "image": (Image.fromarray(RNG.integers(0, 255, (40, 50, 3), dtype=np.uint8)),) * 2,

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""transformers' own pipelines on a checkpoint of ours, with the numbers that the model itself gives."""
+"""Pipelines of transformers return the scores that the model computes."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from transformers import AutoModel, AutoProcessor, Pipeline, pipeline
 LABELS = ["dog", "car", "two birds"]
 RNG = np.random.default_rng(0)
 SOUNDS = [RNG.uniform(-1, 1, 40_000).astype(np.float32), RNG.uniform(-0.1, 0.1, 9000).astype(np.float32)]
-PICTURES = [Image.fromarray(RNG.integers(0, 255, (50, 70, 3), dtype=np.uint8)) for _ in range(2)]
+IMAGES = [Image.fromarray(RNG.integers(0, 255, (50, 70, 3), dtype=np.uint8)) for _ in range(2)]
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +71,9 @@ def test_audio_without_labels(classify_audio):
 
 def test_image(converted):
     classify = pipeline("zero-shot-image-classification", model=str(converted))
-    expected = expected_scores(converted, "This is a photo of {}.", images=PICTURES)
-    assert_scores(classify(PICTURES[0], candidate_labels=LABELS), expected[0])
-    for answers, scores in zip(classify(PICTURES, candidate_labels=LABELS), expected, strict=True):
+    expected = expected_scores(converted, "This is a photo of {}.", images=IMAGES)
+    assert_scores(classify(IMAGES[0], candidate_labels=LABELS), expected[0])
+    for answers, scores in zip(classify(IMAGES, candidate_labels=LABELS), expected, strict=True):
         assert_scores(answers, scores)
 
 
@@ -81,5 +81,5 @@ def test_image_features(converted):
     extract = pipeline("image-feature-extraction", model=str(converted))
     model, processor = AutoModel.from_pretrained(converted).eval(), AutoProcessor.from_pretrained(converted)
     with torch.inference_mode():
-        embeds = model(**processor(images=PICTURES[:1], return_tensors="pt")).image_embeds
-    torch.testing.assert_close(torch.tensor(extract(PICTURES[0])), embeds, atol=1e-5, rtol=0)
+        embeds = model(**processor(images=IMAGES[:1], return_tensors="pt")).image_embeds
+    torch.testing.assert_close(torch.tensor(extract(IMAGES[0])), embeds, atol=1e-5, rtol=0)

@@ -224,3 +224,13 @@ def test_bad_calls(folder):
     for nothing in ({}, "a dog"):
         with pytest.raises(ValueError, match="Expected {modality: value}"):
             embed(nothing)
+
+
+def test_saving_a_pipeline_saves_no_code(folder, tmp_path):
+    classify = pipeline("zero-shot-imu-classification", model=folder)
+    classify.save_pretrained(tmp_path)
+    assert (tmp_path / "config.json").is_file() and not list(tmp_path.glob("*.py"))
+    assert "custom_pipelines" not in (tmp_path / "config.json").read_text()
+    again = pipeline("zero-shot-imu-classification", model=str(tmp_path), processor=classify.processor)
+    arguments = {"candidate_labels": LABELS}
+    assert again(ITEMS["imu"][0], **arguments) == classify(ITEMS["imu"][0], **arguments)

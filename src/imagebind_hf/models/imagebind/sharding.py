@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints with one shard per modality: `model-<modality>.safetensors` and an index."""
 
-import hashlib
 import json
 import os
 import re
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from huggingface_hub import try_to_load_from_cache
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file, logging
 from transformers.utils.hub import cached_files, extract_commit_hash
+
+from ...utils.digest import digest_file
 
 if TYPE_CHECKING:
     import torch
@@ -264,12 +265,14 @@ def download_shards(
 
 
 def _check_hash(place: str) -> None:
-    """Verify the hash of a file in the cache. It is the name of the blob for LFS files."""
+    """Verify the hash of a file in the cache. It is the name of the blob for LFS files.
+
+    `HfApi.verify_repo_checksums` would read all files of the repository in the cache, and query the Hub.
+    """
     blob = Path(place).resolve()
     if not re.fullmatch(r"[0-9a-f]{64}", blob.name):
         return
-    with blob.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = digest_file(blob)
     if digest != blob.name:
         Path(place).unlink()
         blob.unlink(missing_ok=True)
