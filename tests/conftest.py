@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 
-# Nothing here reaches a network; set before any Hugging Face library is imported.
+# Tests use no network. Set before any Hugging Face library is imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
@@ -21,7 +21,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the demo, which takes minutes: at the end, one process would wait for it, or make it once more."""
+    """Run the demo first, because it takes minutes: at the end, the other processes would wait for it."""
     items.sort(key=lambda item: item.path.name != "test_demo.py")
 
 
@@ -32,7 +32,7 @@ def fixtures() -> Path:
 
 @pytest.fixture(scope="session")
 def parity() -> dict[str, torch.Tensor]:
-    """Numbers computed by the published implementation; inputs in float32."""
+    """Outputs of the original implementation, with their inputs in float32."""
     tensors = load_file(FIXTURES / "model_parity.safetensors")
     return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
 
@@ -44,7 +44,7 @@ def original_arguments() -> dict:
 
 @pytest.fixture(scope="session")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The published tiny checkpoint as a repository of ours."""
+    """A tiny checkpoint in the published format, converted."""
     from imagebind_hf.hub.convert import convert_checkpoint
 
     return convert_checkpoint(
@@ -56,13 +56,13 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def original(converted: Path) -> ImageBindModel:
-    """A model with the weights that the parity numbers were made with."""
+    """The model that computed the parity outputs."""
     return ImageBindModel.from_pretrained(converted).eval()
 
 
 def make_config(**kwargs) -> ImageBindConfig:
-    """A small configuration, quick in every tower; `kwargs` go on top."""
-    # No drop path: what is compared in tests is the same in training and evaluation.
+    """Return a small configuration with all towers; `kwargs` override its arguments."""
+    # No drop path, so that training and evaluation mode give the same outputs.
     tower = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "drop_path_rate": 0.0}
     plane = {**tower, "image_size": 32, "patch_size": 8}
     values = {
@@ -78,7 +78,7 @@ def make_config(**kwargs) -> ImageBindConfig:
 
 
 def make_inputs(batch_size: int = 3) -> dict[str, torch.Tensor]:
-    """Inputs of every modality for `make_config()`."""
+    """Return inputs of every modality for `make_config()`."""
     generator = torch.Generator().manual_seed(0)
 
     def random(*shape: int) -> torch.Tensor:
