@@ -5,12 +5,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from datasets import ClassLabel, Dataset
+import torch
+from datasets import Array3D, ClassLabel, Dataset, Features, Image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import make_config
-from imagebind_hf import ImageBindModel, ImageBindProcessor
+from imagebind_hf import ImageBindModel, ImageBindProcessor, ImageBindTrainer, ImageBindTrainingArguments
+from imagebind_hf.models.imagebind.image_processing_imagebind import ImageBindThermalImageProcessor
 from imagebind_hf.training import PairBatchSampler, PairCollator, PairDataset, Pairs
 from imagebind_hf.training.data import preprocess
 from imagebind_hf.training.pairs import LABELS, logger
@@ -191,3 +193,40 @@ def test_videos_as_anchors():
     expected = processor(videos=videos[::-1], return_tensors="pt")["pixel_values_videos"]
     assert expected.ndim > 4 and inputs["pixel_values_videos"].equal(expected)
     assert ImageBindModel(config)(**inputs).video_embeds.shape == (2, config.projection_dim)
+
+
+@pytest.mark.parametrize("has_part", [False, True])
+def test_extra_modality_with_and_without_a_processor_part(tmp_path, has_part):
+    tower = {"model_type": "imagebind_depth_model", "hidden_size": 32, "num_hidden_layers": 1}
+    touch = {**tower, "num_attention_heads": 2, "image_size": 32, "patch_size": 16}
+    config = make_config(modalities=["vision", "touch"], extra_modalities={"touch": touch})
+    part = ImageBindThermalImageProcessor(
+        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}, do_normalize=False
+    )
+    processor = ImageBindProcessor.from_config(config, extra_processors={"touch": part} if has_part else None)
+    rng = np.random.default_rng(0)
+    # The part resizes and rescales 8-bit images. Without a part, the items are the input of the tower.
+    shape, dtype = ((48, 40), np.uint8) if has_part else ((1, 32, 32), np.float32)
+    items = [rng.integers(0, 255, shape).astype(dtype) for _ in range(8)]
+    expected = torch.as_tensor(part(items, return_tensors="np").pixel_values_thermal if has_part else np.stack(items))
+    features = {
+        "pixel_values": Array3D((3, 32, 32), "float32"),
+        "touch": Image() if has_part else Array3D((1, 32, 32), "float32"),
+    }
+    columns = {"pixel_values": rng.standard_normal((8, 3, 32, 32), np.float32), "touch": items}
+    raw = Dataset.from_dict(columns, features=Features(features))
+    ready = preprocess(raw, processor, "touch")
+    assert set(ready.column_names) == {"pixel_values", "touch_values"}
+    assert preprocess(ready, processor, "touch") is ready, "the column is preprocessed already"
+    keys = [(0, row, row, 7) for row in (5, 2)]
+    for rows in (raw, ready):
+        pairs = {"touch": Pairs("touch", rows)}
+        inputs = PairCollator(processor, pairs)(PairDataset(pairs).__getitems__(keys))
+        torch.testing.assert_close(inputs["touch_values"], expected[[5, 2]])
+    arguments = ImageBindTrainingArguments(
+        str(tmp_path), use_cpu=True, report_to="none", per_device_train_batch_size=4, max_steps=2, save_strategy="no"
+    )
+    trainer = ImageBindTrainer(ImageBindModel(config), arguments, {"touch": raw}, processing_class=processor)
+    before = trainer.model.touch_projection.weight.clone()
+    trainer.train()
+    assert trainer.trained == ["touch"] and not before.equal(trainer.model.touch_projection.weight)

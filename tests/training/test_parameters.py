@@ -1,6 +1,8 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
 import re
+import sys
+import warnings
 
 import pytest
 import torch
@@ -8,8 +10,9 @@ from transformers import AutoModel
 
 from conftest import make_inputs
 from imagebind_hf import ImageBindModel
+from imagebind_hf.training.lora import add_lora, load_adapter
 from imagebind_hf.training.parameters import depth_below_top
-from training.test_trainer import make_pairs, make_trainer
+from training.test_trainer import CONFIG, make_pairs, make_trainer
 
 PAIRS = {"imu": make_pairs("imu_values", (6, 200))}
 
@@ -61,8 +64,11 @@ def test_layer_decay_sets_a_learning_rate_per_layer(tmp_path):
 
 
 def test_lora(tmp_path):
-    peft = pytest.importorskip("peft")
-    trainer = make_trainer(tmp_path / "run", PAIRS, lora={"r": 2, "lora_alpha": 4}, layer_decay=0.5, mini_batch_size=3)
+    pytest.importorskip("peft")
+    arguments = {"lora": {"r": 2, "lora_alpha": 4}, "layer_decay": 0.5, "mini_batch_size": 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        trainer = make_trainer(tmp_path / "run", PAIRS, **arguments)
     base = {name: value.clone() for name, value in trainer.model.get_base_model().state_dict().items()}
     trained = [name for name, parameter in trainer.model.named_parameters() if parameter.requires_grad]
     assert all("imu_model.encoder" in name and "lora_" in name for name in trained)
@@ -79,13 +85,21 @@ def test_lora(tmp_path):
     assert "adapter_model.safetensors" in files and not any(name.startswith("model") for name in files)
     fresh = ImageBindModel(trainer.model.config)
     fresh.load_state_dict({name.replace(".base_layer", ""): v for name, v in base.items() if "lora_" not in name})
-    adapted = peft.PeftModel.from_pretrained(fresh, tmp_path / "run").eval()
+    adapted = load_adapter(fresh, tmp_path / "run").eval()
     torch.testing.assert_close(adapted(**inputs).imu_embeds, expected)
     merged = trainer.model.merge_and_unload()
     assert isinstance(merged, ImageBindModel)
     merged.save_pretrained(tmp_path / "merged")
     loaded = AutoModel.from_pretrained(tmp_path / "merged").eval()
     torch.testing.assert_close(loaded(**inputs).imu_embeds, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_lora_without_peft_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    model = ImageBindModel(CONFIG)
+    for use in (lambda: add_lora(model, ["imu"], {}), lambda: load_adapter(model, tmp_path)):
+        with pytest.raises(ImportError, match=r"pip install imagebind-hf\[train\]"):
+            use()
 
 
 def test_resumed_lora_run_gives_the_same_weights(tmp_path):

@@ -82,6 +82,16 @@ def test_training_changes_only_the_trained_towers(tmp_path):
     assert sorted(AutoProcessor.from_pretrained(tmp_path).get_attributes()) == parts
 
 
+def test_trained_modalities_accept_image_and_video(tmp_path):
+    for names in (["image", "imu"], ["vision", "video", "imu"]):
+        trainer = make_trainer(tmp_path, trained_modalities=names)
+        assert trainer.trained == ["vision", "imu"]
+        trained = {name.split("_")[0] for name, value in trainer.model.named_parameters() if value.requires_grad}
+        assert trained == {"vision", "imu"}
+    with pytest.raises(ValueError, match="requires a frozen vision tower"):
+        make_trainer(tmp_path, trained_modalities=["image", "imu"], cache_frozen_embeddings=1)
+
+
 def test_loss_equals_the_loss_of_the_model(tmp_path):
     trainer = make_trainer(tmp_path)
     batch = next(iter(trainer.get_train_dataloader()))

@@ -5,15 +5,18 @@
 A batch holds one kind of pair. `sampler.py` decides which rows form a batch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset, Features, List, Value
+from datasets.fingerprint import Hasher
 from transformers import ProcessorMixin
 
+from .. import __version__
 from ..models.imagebind.modalities import MODALITIES, model_argument
+from ..utils.progress import progress_bar, quiet_datasets
 from .augmentation import seeded
 from .pairs import ARRAYS, LABELS, Pairs
 
@@ -91,9 +94,9 @@ def stack(values: Any) -> torch.Tensor:
     return values if isinstance(values, torch.Tensor) else torch.as_tensor(np.asarray(values))
 
 
-def model_input(processor: ProcessorMixin, modality: str, values: list) -> np.ndarray:
+def model_input(processor: ProcessorMixin, modality: str, values: Iterable) -> np.ndarray:
     """Preprocess items of one modality, and return the model's input in float32."""
-    inputs = processor.prepare(modality, values, return_tensors="np")
+    inputs = processor.prepare(modality, list(values), return_tensors="np")
     return inputs[model_argument(modality)].astype(np.float32)
 
 
@@ -121,17 +124,23 @@ def preprocess(dataset: Dataset, processor: ProcessorMixin, modality: str, batch
         return dataset
     name = model_argument(modality)
 
-    def process(rows: dict[str, list]) -> dict[str, np.ndarray]:
-        return {name: model_input(processor, modality, rows[modality])}
-
-    shape = process(dataset[:1])[name].shape[1:]
+    shape = model_input(processor, modality, dataset[:1][modality]).shape[1:]
     features = Features({**dataset.features, name: array_feature(shape)})
     del features[modality]
-    return dataset.map(
-        process,
-        batched=True,
-        batch_size=batch_size,
-        remove_columns=[modality],
-        features=features,
-        desc=f"Preprocessing {modality}",
-    )
+    # Explicit, because `datasets` cannot compute a stable fingerprint of a function that refers to a progress bar.
+    fingerprint = Hasher.hash([dataset._fingerprint, __version__, repr(processor), modality])
+    with quiet_datasets(), progress_bar(None, f"Preprocessing {modality}", len(dataset)) as bar:
+
+        def process(rows: dict[str, list]) -> dict[str, np.ndarray]:
+            values = model_input(processor, modality, rows[modality])
+            bar.update(len(values))
+            return {name: values}
+
+        return dataset.map(
+            process,
+            batched=True,
+            batch_size=batch_size,
+            remove_columns=[modality],
+            features=features,
+            new_fingerprint=fingerprint,
+        )

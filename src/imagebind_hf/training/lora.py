@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Low-rank adapters (LoRA) through peft, an optional dependency."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,8 @@ def add_lora(model: ImageBindModel, modalities: Sequence[str], arguments: Mappin
     names = [names] if isinstance(names, str) else list(names)
     targets = rf"({'|'.join(modalities)})_model\.encoder\..*\.({'|'.join(names)})"
     try:
-        return get_peft_model(model, LoraConfig(**{**arguments, "target_modules": targets}))
+        with _without_deprecation_warning():
+            return get_peft_model(model, LoraConfig(**{**arguments, "target_modules": targets}))
     except (TypeError, ValueError) as error:
         raise ValueError(f"lora: {error}") from error
 
@@ -57,4 +60,13 @@ def load_adapter(model: ImageBindModel, folder: Path) -> nn.Module:
     with needs_extra("train"):
         from peft import PeftModel
 
-    return PeftModel.from_pretrained(model, folder)
+    with _without_deprecation_warning():
+        return PeftModel.from_pretrained(model, folder)
+
+
+@contextmanager
+def _without_deprecation_warning() -> Iterator[None]:
+    """Ignore the warning about a property that peft 0.21 reads and transformers 5.24 has renamed."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        yield

@@ -88,8 +88,8 @@ class Recipe:
         model: Arguments of [`ImageBindConfig`], to create a new model.
         checkpoint: Folder or Hub id of a checkpoint to start from, instead of `model`.
         new_towers: Towers to train from scratch. Towers of this name in the checkpoint are not loaded.
-        processor: Settings of the parts of the processor (`image_processor`, `feature_extractor`, …), by part. They
-            replace the defaults.
+        processor: Settings of the parts of the processor (`image_processor`, `feature_extractor`, …, or the name of an
+            extra modality that has a part), by part. They replace the defaults.
         validation: Validation sets to measure during training, by name.
         evaluation: Test sets to measure after training, by name.
         few_shot: Linear probes to measure after training, by name.
