@@ -176,10 +176,10 @@ def test_the_command(checkpoint, inputs, tmp_path):
     )
     assert shown.exit_code == 1 and "0 vectors in" in shown.output, shown.output
     assert load_embeddings(tmp_path / "none")[2].shape == (0, 16)
-    for wrong, message in (
-        (["--engine", "spark"], "--engine is 'spark'"),
-        (["--column", "photo"], "--column needs --modality"),
-        (["--part-size", "6"], "contains another job"),
+    for wrong, code, message in (
+        (["--engine", "spark"], 2, "'spark' is not one of"),
+        (["--column", "photo"], 2, "needs --modality"),
+        (["--part-size", "6"], 1, "contains another job"),
     ):
         shown = CliRunner().invoke(app, [*arguments, *wrong])
-        assert shown.exit_code == 1 and message in shown.output
+        assert shown.exit_code == code and message in shown.output, shown.output

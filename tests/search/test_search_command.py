@@ -105,12 +105,12 @@ def test_the_model_of_a_store(checkpoint, inputs, tmp_path):
     other = save_model(tmp_path / "other", 1, modalities=["vision", "text", "audio", "imu"])
     for arguments in (["search", "--text", "a"], ["index", inputs]):
         shown = run(*arguments, "--store", store, "--model", other)
-        assert shown.exit_code == 1 and "has embeddings of the model" in shown.output and "other" in shown.output
+        assert shown.exit_code == 1 and "holds vectors of" in shown.output and "other" in shown.output
     # Other weights in the folder of the model.
     shutil.copytree(other, tmp_path / "model")
     shown = run("search", "--store", store, "--text", "a")
-    assert shown.exit_code == 1 and "has embeddings of the model" in shown.output
-    with pytest.raises(ValueError, match="has embeddings of the model"):
+    assert shown.exit_code == 1 and "holds vectors of" in shown.output
+    with pytest.raises(ValueError, match="holds vectors of"):
         SearchIndex.open(store).query({"text": "a"})
 
 

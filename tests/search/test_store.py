@@ -251,9 +251,7 @@ def test_missing_and_damaged_stores(tmp_path):
 
 def test_another_model_is_refused():
     record().check(ModelRecord("moved", "f" * 64, D), "store")
-    with pytest.raises(
-        ValueError, match="'store' has embeddings of the model 'model' .ffffffffffff., but got 'other' .eeeeeeeee"
-    ):
+    with pytest.raises(ValueError, match="'store' holds vectors of 'model' .ffffffffffff., not of 'other' .eeeeeeeee"):
         record().check(ModelRecord("other", "e" * 64, D), "store")
 
 
