@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from datasets import Dataset, Features, Image, Sequence, Value
+from datasets import ClassLabel, Dataset, Features, Image, Sequence, Value
 from PIL import Image as PilImage
 from scipy.io import savemat
 
@@ -26,6 +26,7 @@ MODELS = ("imagebind-huge", "outputs/demo", "outputs/digits", "my-model")
 IMAGES = ("dog.jpg", "car.jpg", "beach.jpg", "photos/a.jpg", "photos/b.jpg", "images/a.jpg", "images/b.jpg")
 SOUNDS = ("bark.wav", "dog.wav", "barking.wav", "sounds/a.wav", "sounds/b.wav", "audio/a.wav", "recordings/a.wav")
 RNG = np.random.default_rng(0)
+DIGITS = ClassLabel(names=["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 
 
 def random_image(width: int = 64, height: int = 48) -> PilImage.Image:
@@ -89,11 +90,11 @@ def write_tables(folder: Path) -> None:
         place.mkdir(exist_ok=True)
         for split in ("train", "validation", "test"):
             pictures = Dataset.from_dict({"image": images, "label": labels}).cast_column("image", Image())
-            pictures.to_parquet(place / f"mnist-{split}.parquet")
-            sounds = {"audio": clips, "label": labels, **speakers}
-            Dataset.from_dict(sounds).to_parquet(place / f"spoken-{split}.parquet")
-            Dataset.from_dict(sounds).to_parquet(place / f"{split}.parquet")
-            kind = Features({"stroke": Sequence(Sequence(Value("float32"))), "label": Value("int64")})
+            pictures.cast_column("label", DIGITS).to_parquet(place / f"mnist-{split}.parquet")
+            sounds = Dataset.from_dict({"audio": clips, "label": labels, **speakers}).cast_column("label", DIGITS)
+            sounds.to_parquet(place / f"spoken-{split}.parquet")
+            sounds.to_parquet(place / f"{split}.parquet")
+            kind = Features({"stroke": Sequence(Sequence(Value("float32"))), "label": DIGITS})
             moves = Dataset.from_dict({"stroke": strokes, "label": labels}, features=kind)
             moves.to_parquet(place / f"wand_strokes-{split}.parquet")
     (folder / "ashraq/esc50").mkdir(parents=True)
