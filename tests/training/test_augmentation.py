@@ -88,12 +88,15 @@ def test_split_for_the_embedding_cache():
     [
         (
             [{"RandomAfine": {}}],
-            "Neither torchvision nor torchaudio has a transform 'RandomAfine'. Near",
+            "Neither torchvision nor torchaudio has a transform 'RandomAfine'. Did you mean 'RandomAffine'",
         ),
         ([{"FrequencyMask": {}}], "Did you mean 'FrequencyMasking'"),
         ([{"RandomAffine": {"turn": 1}}], "RandomAffine: .*turn"),
-        ([{"RandomApply": {"transforms": [{"RandomAfine": {}}]}}], "a transform 'RandomAfine'. Near"),
-        (["RandomAffine"], "Expected a transform as {name: arguments}, got 'RandomAffine'"),
+        (
+            [{"RandomApply": {"transforms": [{"RandomAfine": {}}]}}],
+            "a transform 'RandomAfine'. Did you mean 'RandomAffine'",
+        ),
+        (["RandomAffine"], "Expected a transform as {name: arguments}, but got 'RandomAffine'"),
     ],
 )
 def test_invalid_transforms(transforms, message):

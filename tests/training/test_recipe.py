@@ -306,7 +306,7 @@ def test_unknown_recipe():
     [
         (["checkpoint=x"], "either `model`.* or `checkpoint`"),
         (["model=null"], "either `model`.* or `checkpoint`"),
-        (["stages.1.pairs.depth.images.data_files=none.parquet"], "No such files: .*none.parquet"),
+        (["stages.1.pairs.depth.images.data_files=none.parquet"], "Files not found: .*none.parquet"),
         (["stages.1.arguments.learning_rat=1"], "learning_rat.*Did you mean 'learning_rate'"),
         (["processor.feature_extractor.num_clips=1"], "Unknown part 'feature_extractor'"),
         (["processor.depth_image_processor.image_men=1"], "no setting 'image_men'. Did you mean 'image_mean'"),
