@@ -136,7 +136,7 @@ def test_configuration_files_name_the_classes(folder):
         module, name = reference.split(".")
         assert re.search(rf"^class {name}\b", (folder / f"{module}.py").read_text(), re.MULTILINE), reference
     depth = processor["depth_image_processor"]["auto_map"]["AutoImageProcessor"]
-    assert depth == "image_processing_imagebind.ImageBindDepthImageProcessor"
+    assert depth == "image_processing_imagebind_planes.ImageBindDepthImageProcessor"
 
 
 def test_imports_are_flat_and_complete(folder):
