@@ -195,7 +195,7 @@ class ImageBindTrainer(AtomicCheckpointTrainer, PublishingTrainer):
         settings = {
             "collate_fn": self.data_collator,
             "num_workers": workers,
-            "pin_memory": args.dataloader_pin_memory,
+            "pin_memory": args.dataloader_pin_memory and torch.accelerator.is_available(),
             "persistent_workers": args.dataloader_persistent_workers,
             "prefetch_factor": args.dataloader_prefetch_factor,
             "worker_init_fn": partial(seed_worker, num_workers=workers, rank=args.process_index),
