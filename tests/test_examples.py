@@ -26,7 +26,7 @@ def test_compare_modalities(tmp_path, monkeypatch, capsys):
     script, arguments = str(EXAMPLES / "compare_modalities.py"), ["--model", str(tmp_path / "model"), "--data"]
     monkeypatch.setattr(sys, "argv", [script, *arguments, str(tmp_path)])
     runpy.run_path(script, run_name="__main__")
-    assert "Nothing done: ['dog_image.jpg'" in capsys.readouterr().out
+    assert "Skipped: ['dog_image.jpg'" in capsys.readouterr().out
     for name in ("dog", "car", "bird"):
         Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(tmp_path / f"{name}_image.jpg")
         soundfile.write(tmp_path / f"{name}_audio.wav", rng.uniform(-0.5, 0.5, 8000), 8000)
@@ -47,22 +47,22 @@ def tour():
 
 
 def printed(notebook) -> str:
-    """Return what a notebook has printed."""
+    """Return the text that a notebook printed."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return "".join(output["text"] for output in outputs if output.get("name") == "stdout")
 
 
-def test_the_tour_shows_what_it_found(tour):
+def test_the_outputs_of_the_tour_are_complete(tour):
     assert (EXAMPLES / "tour.ipynb").stat().st_size < 300_000
     outputs = [output for cell in tour.cells for output in cell.get("outputs", [])]
     assert all(output.get("name") != "stderr" and output.output_type != "error" for output in outputs)
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
     assert "/home/" not in str(tour) and "/tmp/" not in str(tour)
-    assert len(named_right(tour)) == 5
+    assert len(accuracies(tour)) == 5
 
 
-def named_right(notebook) -> dict[str, float]:
-    """Return the share of items that are named right, in percent, by modality."""
+def accuracies(notebook) -> dict[str, float]:
+    """Return the zero-shot accuracy in percent, by modality."""
     shares = re.findall(r"^(\w+) +([\d.]+)%   \(chance 10 %\)$", printed(notebook), re.MULTILINE)
     return {name: float(share) for name, share in shares}
 
@@ -70,12 +70,12 @@ def named_right(notebook) -> dict[str, float]:
 @pytest.mark.slow
 def test_the_tour_runs(tour, tmp_path):
     nbclient = pytest.importorskip("nbclient")
-    # Beside the folder there is no checkpoint of the demo: the smaller run is trained.
+    # There is no checkpoint of the demo next to this folder, so the notebook trains the smaller model.
     (tmp_path / "examples").mkdir()
     resources = {"metadata": {"path": str(tmp_path / "examples")}}
     client = nbclient.NotebookClient(copy.deepcopy(tour), timeout=1800, kernel_name="python3", resources=resources)
     executed = client.execute()
-    shares = named_right(executed)
-    assert shares["audio"] >= 60 and shares["image"] >= 60 and len(shares) == 2
-    assert "hear the same" in printed(executed)
+    found = accuracies(executed)
+    assert found["audio"] >= 60 and found["image"] >= 60 and len(found) == 2
+    assert "give the same audio embeddings" in printed(executed)
     assert (tmp_path / "examples" / "outputs" / "tour" / "config.json").is_file()
