@@ -83,9 +83,9 @@ def write_card(
 
 def _pipeline_tag(config: ImageBindConfig) -> str:
     """Return the closest task of the Hub, which has no zero-shot task for audio, depth or IMU."""
-    if {"vision", "text"} <= set(config.modalities):
+    if {"vision", "text"} <= set(config.tower_configs):
         return "zero-shot-image-classification"
-    return "image-feature-extraction" if "vision" in config.modalities else "feature-extraction"
+    return "image-feature-extraction" if "vision" in config.tower_configs else "feature-extraction"
 
 
 def _card_data(checkpoint: str | Path) -> ModelCardData | None:

@@ -96,3 +96,10 @@ def test_names_of_inputs_select_towers(tmp_path):
 def test_bad_values(make, message):
     with pytest.raises(Exception, match=message):
         make()
+
+
+def test_names_of_inputs_select_towers_after_creation():
+    config = ImageBindConfig()
+    config.modalities = ["image", "audio"]
+    assert list(config.tower_configs) == ["vision", "audio"]
+    assert config.to_dict()["modalities"] == ["vision", "audio"]

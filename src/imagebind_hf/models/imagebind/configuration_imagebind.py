@@ -382,10 +382,12 @@ class ImageBindConfig(PreTrainedConfig):
             ValueError: If `modalities` contains an unknown name.
         """
         towers = {name: getattr(self, f"{name}_config") for name in TOWERS} | self.extra_modalities
-        for name in self.modalities:
+        # `from_pretrained(..., modalities=["image"])` sets the attribute after the configuration was created.
+        wanted = tower_names(self.modalities)
+        for name in wanted:
             if name not in towers:
                 raise ValueError(f"Unknown modality {name!r}. {nearest_name(name, {**towers, **MODALITIES})}")
-        return {name: config for name, config in towers.items() if name in self.modalities}
+        return {name: config for name, config in towers.items() if name in wanted}
 
     def validate_architecture(self) -> None:
         """Validate combinations of fields.
@@ -401,7 +403,7 @@ class ImageBindConfig(PreTrainedConfig):
     def to_dict(self) -> dict[str, Any]:
         """Serialize to a dictionary of plain values."""
         output = super().to_dict()
-        output["modalities"] = list(self.modalities)
+        output["modalities"] = tower_names(self.modalities)
         output["extra_modalities"] = {name: config.to_dict() for name, config in self.extra_modalities.items()}
         return output
 
