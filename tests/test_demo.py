@@ -28,7 +28,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     )
     lines = [line for line in shown.stderr.replace("\r", "\n").split("\n") if line.strip()]
     assert shown.returncode == 0 and all(
-        line.startswith(("Embedding", "Preprocessing", "Training")) for line in lines
+        line.startswith(("Embedding", "embedding", "Preprocessing", "Training")) for line in lines
     ), shown.stderr
     return folder, shown.stdout
 
