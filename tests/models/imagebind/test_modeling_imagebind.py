@@ -357,6 +357,7 @@ def test_features_of_an_extra_modality(touch_model, tmp_path):
         torch.testing.assert_close(output.pooler_output, expected, atol=1e-6, rtol=0)
         assert output.last_hidden_state.shape[:2] == (3, 2)
         assert torch.equal(model.get_features("touch", values).pooler_output, output.pooler_output)
+        assert torch.equal(model.get_touch_features(touch_values=values).pooler_output, output.pooler_output)
         assert model.get_touch_features(values, return_dict=False)[1].shape == (3, 16)
     projected = touch_model.get_touch_features(values[:, 0], normalize=False).pooler_output
     assert (projected.norm(dim=-1) - 1).abs().min() > 1e-3

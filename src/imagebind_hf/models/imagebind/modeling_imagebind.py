@@ -241,8 +241,15 @@ class ImageBindModel(ImageBindPreTrainedModel):
         if name.startswith("get_") and name.endswith("_features"):
             modality = name.removeprefix("get_").removesuffix("_features")
             if modality in self.__dict__.get("inputs", ()):
-                return partial(self.get_features, modality)
+                return partial(self._get_extra_features, modality)
         return super().__getattr__(name)
+
+    def _get_extra_features(self, modality: str, *args: Any, **kwargs: Any) -> tuple | BaseModelOutputWithPooling:
+        # The processor returns the values as `<name>_values`.
+        argument = self.inputs[modality].model_argument
+        if argument in kwargs:
+            args = (kwargs.pop(argument), *args)
+        return self.get_features(modality, *args, **kwargs)
 
     @can_return_tuple
     def get_text_features(
