@@ -89,6 +89,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
     def __init__(self, config: ImageBindConfig):
         super().__init__(config)
         self._frozen: tuple[str, ...] = ()
+        self._frozen_parameters: set[str] = set()
         self.inputs: dict[str, Modality] = {
             name: modality for name, modality in MODALITIES.items() if modality.tower in config.tower_configs
         }
@@ -151,9 +152,16 @@ class ImageBindModel(ImageBindPreTrainedModel):
         for modality in modalities:
             self._check_tower(modality)
         towers = tower_names(modalities)
-        self._frozen = tuple(towers)
+        # Parameters that something else has frozen (the base of LoRA adapters, quantized weights) stay frozen.
+        before, self._frozen = self._frozen, tuple(towers)
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(modality_of(name) not in self._frozen)
+            tower = modality_of(name)
+            if tower in self._frozen and parameter.requires_grad:
+                parameter.requires_grad_(False)
+                self._frozen_parameters.add(name)
+            elif tower in before and tower not in self._frozen and name in self._frozen_parameters:
+                parameter.requires_grad_(True)
+                self._frozen_parameters.remove(name)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "ImageBindModel":
@@ -177,8 +185,25 @@ class ImageBindModel(ImageBindPreTrainedModel):
         tower = tower_name(modality)
         config = self.config.tower_configs[tower]
         if config.logit_scale_init_value is None:
-            return getattr(self, f"{tower}_projection").weight.new_ones(1)
-        return getattr(self, f"{tower}_logit_scale").exp().clamp(max=config.max_logit_scale)
+            like = self._reference(tower)
+            # The parameters of an offloaded model are on the meta device between calls.
+            return torch.ones(1, dtype=like.dtype, device="cpu" if like.is_meta else like.device)
+        scale = getattr(self, f"{tower}_logit_scale")
+        hook = getattr(self, "_hf_hook", None)
+        if scale.is_meta and hook is not None:
+            # Outside of `forward`, the parameters of an offloaded model are on the meta device: accelerate's hook
+            # loads them.
+            hook.pre_forward(self)
+            scale = getattr(self, f"{tower}_logit_scale").detach().clone()
+            hook.post_forward(self, None)
+        return scale.exp().clamp(max=config.max_logit_scale)
+
+    def _reference(self, tower: str) -> torch.Tensor:
+        """Return a parameter of a tower that is never quantized: its dtype is the dtype of the computation.
+
+        This is not `self.dtype`, which looks for parameters: the replicas of `nn.DataParallel` have none.
+        """
+        return getattr(self, f"{tower}_model").embeddings.position_embedding
 
     def _check_tower(self, modality: str) -> None:
         towers = self.config.tower_configs
@@ -263,8 +288,8 @@ class ImageBindModel(ImageBindPreTrainedModel):
 
         Args:
             input_ids (`torch.Tensor` of shape `(B, T)`): Token ids, at most 77 for each text.
-            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Ignored, because padding on the right has
-                no effect.
+            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Not needed, because padding on the right has
+                no effect. Padding on the left is an error.
             normalize (`bool`): Whether to normalize the embeddings to unit length. `False` returns the output of the
                 projection.
 
@@ -272,7 +297,7 @@ class ImageBindModel(ImageBindPreTrainedModel):
             An output with the embedding in `pooler_output`, of shape `(B, E)`, and the hidden states of the tower in
             `last_hidden_state`, of shape `(B, T, D)`, with clips `(B, C, T, D)`.
         """
-        return self._features("text", input_ids, normalize, **kwargs)
+        return self._features("text", input_ids, normalize, attention_mask=attention_mask, **kwargs)
 
     @can_return_tuple
     def get_image_features(
@@ -364,12 +389,12 @@ class ImageBindModel(ImageBindPreTrainedModel):
         values |= {name: kwargs.pop(f"{name}_values", None) for name in self.config.extra_modalities}
         embeds = {}
         if image_embeds is not None:
-            # `self.dtype` looks for parameters, which replicas of nn.DataParallel do not have.
-            projection = getattr(self, f"{next(iter(self.config.tower_configs))}_projection")
-            embeds["image"] = image_embeds.to(projection.weight.dtype)
+            embeds["image"] = image_embeds.to(self._reference(next(iter(self.config.tower_configs))).dtype)
+        options = {"text": {"attention_mask": attention_mask}}
         for modality, value in values.items():
             if value is not None and modality not in embeds:
-                embeds[modality] = self._features(modality, value, pooled_only=True, **kwargs).pooler_output
+                features = self._features(modality, value, pooled_only=True, **options.get(modality, {}), **kwargs)
+                embeds[modality] = features.pooler_output
         if not embeds:
             raise ValueError(
                 f"Expected at least one of {[row.model_argument for row in self.inputs.values()]}, but got no input."
@@ -475,7 +500,7 @@ class ImageBindTextModelWithProjection(ImageBindTowerWithProjection):
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs: Unpack[TransformersKwargs]
     ) -> tuple | ImageBindProjectionOutput:
         """Embed texts. See [`ImageBindModel.get_text_features`]."""
-        return self._project("text", input_ids, **kwargs)
+        return self._project("text", input_ids, attention_mask=attention_mask, **kwargs)
 
 
 class ImageBindVisionModelWithProjection(ImageBindTowerWithProjection):

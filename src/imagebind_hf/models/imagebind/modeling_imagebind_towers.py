@@ -17,7 +17,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
 from transformers.processing_utils import Unpack
-from transformers.utils import TransformersKwargs
+from transformers.utils import TransformersKwargs, is_tracing
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
@@ -201,17 +201,28 @@ class ImageBindTextEmbeddings(nn.Module):
         return self.token_embedding(input_ids) + self.position_embedding[:, :length]
 
 
+class ImageBindClipConv3d(nn.Conv3d):
+    """A convolution over patches that span all frames of a clip. One 2-D convolution computes it."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Convolve clips of shape `(B, channels, frames, H, W)`; the result has a time axis of size 1."""
+        patches = nn.functional.conv2d(values.flatten(1, 2), self.weight.flatten(1, 2), stride=self.stride[1:])
+        return patches.unsqueeze(2)
+
+
 class ImageBindPatchEmbeddings(nn.Module):
     """Stem for two-dimensional inputs: patches by a strided convolution, a class token, learned positions.
 
     In the vision tower, a patch spans all frames of a clip, and a still image is treated as a clip of identical
-    frames. A 2-D convolution with the weights summed over time gives the same result.
+    frames, as in the original implementation.
     """
 
     def __init__(self, config: ImageBindPatchTowerConfig):
         super().__init__()
-        self.patch_size, self.stride, self.grid_size = config.patch_size, config.patch_stride, config.grid_size
-        conv = nn.Conv3d if len(config.kernel_size) == 3 else nn.Conv2d
+        self.patch_size, self.grid_size = config.patch_size, config.grid_size
+        # Frames of a clip that a patch spans; none for a tower without time.
+        self.num_frames = config.kernel_size[0] if len(config.kernel_size) == 3 else None
+        conv = nn.Conv2d if self.num_frames is None else ImageBindClipConv3d
         self.projection = conv(
             config.num_channels, config.hidden_size, config.kernel_size, config.patch_stride, bias=False
         )
@@ -225,12 +236,12 @@ class ImageBindPatchEmbeddings(nn.Module):
         """Embed images of shape `(B, channels, H, W)` or clips of shape `(B, frames, channels, H, W)`."""
         if min(values.shape[-2:]) < self.patch_size:
             raise ValueError(f"The input of shape {tuple(values.shape)} is smaller than a patch of {self.patch_size}.")
-        weight = self.projection.weight
         if values.ndim == 5:
-            values, weight = values.transpose(1, 2).flatten(1, 2), weight.flatten(1, 2)
-        elif weight.ndim == 5:
-            weight = weight.sum(dim=2)
-        patches = nn.functional.conv2d(values.to(weight.dtype), weight, stride=self.stride)
+            values = values.transpose(1, 2)
+        elif self.num_frames is not None:
+            values = values.unsqueeze(2).expand(-1, -1, self.num_frames, -1, -1)
+        # The module is called, its weight is never read here: offloading, adapters and hooks work through calls.
+        patches = self.projection(values.to(self.position_embedding.dtype))
         positions = self._positions(tuple(patches.shape[-2:]))
         patches = self.layer_norm(patches.flatten(2).transpose(1, 2))
         # `len` would make the batch size of an exported or compiled model static.
@@ -264,7 +275,7 @@ class ImageBindWindowEmbeddings(nn.Module):
 
         A window is flattened channel by channel, as in the original implementation.
         """
-        windows = values.to(self.projection.weight.dtype).unflatten(2, (-1, self.window_size))
+        windows = values.to(self.position_embedding.dtype).unflatten(2, (-1, self.window_size))
         windows = self.layer_norm(self.projection(windows.transpose(1, 2).flatten(2)))
         tokens = torch.cat([self.class_embedding.expand(windows.shape[0], -1, -1), windows], dim=1)
         return tokens + self.position_embedding
@@ -404,11 +415,19 @@ class ImageBindTextModel(ImageBindTower):
 
         Args:
             input_ids (`torch.Tensor` of shape `(B, T)`): Token ids, with T at most `config.max_position_embeddings`.
-            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Ignored. Attention is causal and the output
-                is pooled at the end token, so padding on the right has no effect.
+            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Not needed. Attention is causal and the
+                output is pooled at the end token, so padding on the right has no effect.
+
+        Raises:
+            ValueError: If the attention mask says that texts are padded on the left, which changes their positions.
         """
         self._check(input_ids, "T")
-        return self._encode(input_ids, position=input_ids.to(torch.int).argmax(dim=-1), **kwargs)
+        if attention_mask is not None and not is_tracing(attention_mask) and not attention_mask[..., 0].all():
+            raise ValueError("Expected texts that are padded on the right, but got texts padded on the left.")
+        end = self.config.eos_token_id
+        end = end[0] if isinstance(end, list) else end if end is not None else self.config.vocab_size - 1
+        # The first end token. `int`: argmax of booleans is not implemented on every device.
+        return self._encode(input_ids, position=(input_ids == end).int().argmax(dim=-1), **kwargs)
 
 
 class ImageBindVisionModel(ImageBindTower):

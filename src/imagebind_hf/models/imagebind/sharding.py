@@ -91,7 +91,12 @@ def save_by_modality(
     """
     if os.path.isfile(save_directory):
         raise ValueError(f"Expected a folder to save to, but {os.fspath(save_directory)!r} is a file.")
-    plain = getattr(model, "_hf_peft_config_loaded", False) or kwargs.get("distributed_checkpoint", False)
+    plain = (
+        getattr(model, "_hf_peft_config_loaded", False)
+        # The quantizer writes the state of the whole model, whatever part is passed to it.
+        or getattr(model, "hf_quantizer", None) is not None
+        or kwargs.get("distributed_checkpoint", False)
+    )
     if plain or kwargs.get("variant") is not None:
         save(save_directory, is_main_process=is_main_process, state_dict=state_dict, push_to_hub=push_to_hub, **kwargs)
         return
