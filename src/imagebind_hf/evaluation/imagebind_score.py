@@ -14,6 +14,7 @@ from torch.nn.functional import cosine_similarity
 from transformers.utils import logging
 
 from ..embedding.items import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from ..models.imagebind.containers import FFMPEG_OPTIONS
 from ..models.imagebind.media import describe
 from ..models.imagebind.modeling_imagebind import ImageBindModel
 from ..models.imagebind.processing_imagebind import ImageBindProcessor
@@ -151,7 +152,7 @@ def read_track(video: Any) -> dict[str, Any]:
         import av
     try:
         source = io.BytesIO(video) if isinstance(video, (bytes, bytearray)) else video
-        with av.open(source) as container:
+        with av.open(source, options=FFMPEG_OPTIONS) as container:
             if not container.streams.audio:
                 raise ValueError("it has no audio track")
             rate = container.streams.audio[0].rate

@@ -1,6 +1,6 @@
 # Copyright 2026 The imagebind-hf authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Lengths in the headers of audio and video files, which decoders do not check."""
+"""Formats of audio and video files that are read, and lengths in their headers, which decoders do not check."""
 
 import io
 from pathlib import Path
@@ -8,6 +8,45 @@ from typing import BinaryIO
 
 # ffmpeg and SoX write RIFF sizes from this value on if they write to a pipe, where the size is unknown.
 RIFF_SIZE_UNKNOWN = 0x7FFF0000
+# Demuxers of FFmpeg that may read a file. Playlists (HLS, DASH, concat) and session descriptions (SDP) are not among
+# them: they make FFmpeg open other files and sockets.
+_DEMUXERS = (
+    "aac ac3 aiff amr asf au avi caf eac3 flac flv gif h264 hevc ivf jpeg_pipe m4v matroska mjpeg mov mp3 mpeg mpegts"
+    " mpegvideo ogg wav w64 wv"
+)
+FFMPEG_OPTIONS = {"format_whitelist": _DEMUXERS.replace(" ", ","), "protocol_whitelist": "file"}
+# How the files of these formats begin, after so many bytes.
+_VIDEO_SIGNATURES = {
+    0: (
+        *(b"RIFF", b"RIFX", b"\x1aE\xdf\xa3", b"OggS", b"FLV", b"GIF8", b"0&\xb2u", b"DKIF"),
+        # Elementary streams and program streams of MPEG, Motion JPEG, transport streams.
+        *(b"\0\0\1", b"\0\0\0\1", b"\xff\xd8\xff", b"G"),
+    ),
+    4: (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"G"),
+}
+
+
+def check_video_format(source: str | io.BytesIO) -> None:
+    """Check that a file has the signature of a video format, before a decoder interprets it.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    if isinstance(source, str):
+        with open(source, "rb") as file:
+            head = file.read(1024)
+    else:
+        head = source.read(1024)
+        source.seek(0)
+    for offset, signatures in _VIDEO_SIGNATURES.items():
+        if head[offset:].startswith(signatures):
+            # A packet of a transport stream has 188 bytes, or 192 with a time stamp in front. One byte proves nothing.
+            if head[offset : offset + 1] != b"G" or head[offset:].startswith(b"GIF8"):
+                return
+            packets = range(offset, len(head), 188 + offset)
+            if len(packets) > 1 and all(head[start : start + 1] == b"G" for start in packets):
+                return
+    raise ValueError("it is not in a known video format")
 
 
 def check_complete(source: str | io.BytesIO) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .containers import check_complete
+from .containers import FFMPEG_OPTIONS, check_complete, check_video_format
 from .references import describe, open_reference
 
 
@@ -44,6 +44,7 @@ def open_video(item: Any) -> Video:
         if hasattr(item, "get_frames_at"):
             return _torchcodec_video(item, item)
         source = open_reference(item)
+        check_video_format(source)
         check_complete(source)
         return _decoder()(source, item)
     except ImportError:
@@ -87,21 +88,26 @@ def _pyav_video(source: Any, item: Any) -> Video:
     import av
 
     def decode(begin: int | None) -> Iterator[tuple[int, Any]]:
-        with av.open(_rewind(source)) as container:
+        with av.open(_rewind(source), options=FFMPEG_OPTIONS) as container:
             if begin is not None:
                 container.seek(begin, stream=container.streams.video[0])
             for number, frame in enumerate(container.decode(video=0)):
                 yield (frame.pts if keys else number), frame
 
     # Count frames by their packets, without decoding them: the number in the header may be wrong.
-    with av.open(_rewind(source)) as container:
+    with av.open(_rewind(source), options=FFMPEG_OPTIONS) as container:
         if not container.streams.video:
             raise ValueError("it has no video stream")
         stream = container.streams.video[0]
         fps, time_base = stream.average_rate, stream.time_base
-        packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
-    times = [packet.pts for packet in packets]
-    keys = [packet.pts for packet in packets if packet.is_keyframe]
+        # Only the times are kept: the packets of a long video would fill the memory.
+        packets = [
+            (packet.pts, packet.is_keyframe)
+            for packet in container.demux(stream)
+            if packet.size and not packet.is_discard
+        ]
+    times = [time for time, _ in packets]
+    keys = [time for time, is_key in packets if is_key]
     if None in times or len(set(times)) < len(times):
         # Without timestamps, frames are identified by counting from the start.
         keys = []
@@ -119,20 +125,31 @@ def _pyav_video(source: Any, item: Any) -> Video:
             place = bisect_right(keys, time) - 1
             groups[keys[place] if place >= 0 else None].add(time)
         try:
-            # Frames that are missing after a key frame (corrupted index) are searched for from the start.
+            # Frames that are missing after a key frame (corrupted index, no seeking) are searched for from the start.
             for begin, missing in [*groups.items(), (None, set(times))]:
                 missing &= {times[number] for number in numbers} - frames.keys()
-                for time, frame in decode(begin) if missing else ():
-                    if time in missing:
-                        frames[time] = frame.to_ndarray(format="rgb24").transpose(2, 0, 1)
-                        missing.discard(time)
-                    if not missing:
-                        break
+                try:
+                    for time, frame in decode(begin) if missing else ():
+                        if time in missing:
+                            frames[time] = _upright(frame)
+                            missing.discard(time)
+                        if not missing:
+                            break
+                except av.FFmpegError:
+                    if begin is None:
+                        raise
             return np.stack([frames[times[number]] for number in numbers])
         except Exception as error:
             raise ValueError(f"Cannot decode the video {describe(item)}: {error}") from error
 
     return Video(len(times), float(fps), read, "pyav")
+
+
+def _upright(frame: Any) -> np.ndarray:
+    """Return the pixels of a frame, `(3, H, W)`, rotated as the display matrix of the video says."""
+    pixels = frame.to_ndarray(format="rgb24").transpose(2, 0, 1)
+    # Degrees counterclockwise.
+    return np.rot90(pixels, round(frame.rotation / 90) % 4, axes=(1, 2))
 
 
 def _rewind(source: str | io.BytesIO) -> str | io.BytesIO:
