@@ -47,15 +47,12 @@ def test_formats_that_open_other_files_are_refused(tmp_path, text):
             open_video(item)
 
 
-@pytest.mark.parametrize(
-    "suffix", ["mp4", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mpg", "flv", "wmv", "ogv", "gif"]
-)
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mpg", "flv", "wmv", "gif"])
 def test_known_formats_are_read(tmp_path, suffix):
     file = tmp_path / f"clip.{suffix}"
     ffmpeg("-i", CLIP, "-r", 25, "-frames:v", 20, file)
     video = open_video(str(file))
-    # Theora stores repeated frames as empty packets, which are not counted.
-    assert video.num_frames >= 14
+    assert video.num_frames == 20
     assert video.read([0, 10]).shape == (2, 3, 160, 120)
 
 
