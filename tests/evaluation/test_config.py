@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from importlib import resources
 
+import numpy as np
 import pytest
 
+from conftest import make_config
+from imagebind_hf import ImageBindProcessor
+from imagebind_hf.datasets.sunrgbd import to_disparity
 from imagebind_hf.evaluation.config import benchmark_names, load_benchmark, load_templates
 
 PACKAGED = sorted(entry.name for entry in (resources.files("imagebind_hf.evaluation") / "benchmarks").iterdir())
@@ -39,6 +43,25 @@ def test_classes_of_the_papers_protocols():
     assert len(nyu.source.classes) == 27 and len(set(nyu.source.classes.values())) == 10
     assert len(nyu.groups["others"]) == 18
     assert list(load_benchmark("msrvtt").evaluation["audio_and_video"].modality.values()) == [0.95, 0.05]
+
+
+@pytest.mark.parametrize(("metres", "expected"), [(1, 0.78), (2, -0.32), (3, -0.68)])
+def test_sunrgbd_reads_disparity(metres, expected):
+    """A closer wall has a larger disparity. Read as metres, the order would be inverted."""
+    processor = ImageBindProcessor.from_config(make_config(modalities=["depth"]))
+    processor.configure(load_benchmark("sunrgbd").processor)
+    wall = to_disparity(np.full((64, 64), metres, dtype=np.float32), 518.86, 0.075)
+    values = processor(depth=wall, return_tensors="pt")["pixel_values_depth"]
+    assert values.mean().item() == pytest.approx(expected, abs=0.01)
+
+
+def test_settings_of_a_processor_that_do_not_exist():
+    processor = ImageBindProcessor.from_config(make_config(modalities=["depth"]))
+    with pytest.raises(ValueError, match="Did you mean 'depth_image_processor'"):
+        processor.configure({"depth_processor": {}})
+    with pytest.raises(ValueError, match="no setting 'depth_units'. Did you mean 'depth_unit'"):
+        processor.configure({"depth_image_processor": {"image_mean": 0, "depth_units": "m"}})
+    assert processor.depth_image_processor.image_mean != 0
 
 
 def test_bad_benchmarks(tmp_path):

@@ -291,7 +291,7 @@ def test_bad_probes(folder, tmp_path):
         (EvaluationConfig(source(), ["{}"], against="thermal"), r"Expected the columns \['thermal'\], but"),
         (EvaluationConfig(source(), ["{}"], folds="part"), r"Expected the columns \['part'\], but"),
         (EvaluationConfig(source(label="fold"), ["{}"]), "Expected a column 'label' of type ClassLabel"),
-        (EvaluationConfig(source(), ["{}"], modality="audio"), "no column 'audio'"),
+        (EvaluationConfig(source(), ["{}"], modality="audio"), "Expected a column 'audio'"),
         (EvaluationConfig(source(), ["{}"], views=[[], [{"Flip": {}}]]), "has a transform 'Flip'"),
         (
             EvaluationConfig(source(), ["{}"], modality="text", views=[[]]),

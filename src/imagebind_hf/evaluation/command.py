@@ -48,16 +48,19 @@ def run_benchmark(
             source.dataset, source.data_files, source.data_dir = dataset, None, None
     measurement = Measurement(benchmark.evaluation, benchmark.few_shot, data)
     loaded, processor = load_model(model, measurement.modalities, device=device, dtype=dtype)
+    processor.configure(benchmark.processor)
     results = measurement.run(loaded, processor, batch_size)
     content = {
         "benchmark": name,
         "model": model,
+        "protocol": benchmark.protocol,
         "paper": benchmark.paper,
         "reference": benchmark.reference,
         **results,
         "eval_results": [vars(entry) for entry in model_index(results, name)],
     }
-    return f"{benchmark.title}\n{format_results(results, benchmark.paper, benchmark.reference)}", content
+    shown = [benchmark.title, *([f"Protocol: {benchmark.protocol.strip()}"] if benchmark.protocol else [])]
+    return "\n".join([*shown, format_results(results, benchmark.paper, benchmark.reference)]), content
 
 
 def run_score(folder: str | Path, model: str, batch_size: int = 4) -> tuple[str, dict[str, Any]]:

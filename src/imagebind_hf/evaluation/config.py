@@ -72,6 +72,8 @@ class Benchmark:
         title: Title to print above the results.
         evaluation: Test sets, by name.
         few_shot: Linear probes, by name.
+        processor: Settings of the processor that the data needs, by part; see
+            [`~imagebind_hf.ImageBindProcessor.configure`].
         protocol: Description of the evaluation protocol, including what the paper does not specify.
         paper: Results of the paper and the chance level, by metric.
         reference: Other results to compare with, by name.
@@ -80,6 +82,7 @@ class Benchmark:
     title: str
     evaluation: dict[str, EvaluationConfig] = field(default_factory=dict)
     few_shot: dict[str, FewShotConfig] = field(default_factory=dict)
+    processor: dict[str, dict[str, Any]] = field(default_factory=dict)
     protocol: str = ""
     paper: dict[str, Any] = field(default_factory=dict)
     reference: dict[str, Any] = field(default_factory=dict)

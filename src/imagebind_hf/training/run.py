@@ -22,7 +22,6 @@ from ..hub.cards import write_card
 from ..models.imagebind.configuration_imagebind import ImageBindConfig
 from ..models.imagebind.modeling_imagebind import ImageBindModel
 from ..models.imagebind.processing_imagebind import ImageBindProcessor
-from ..utils.names import nearest_name
 from ..utils.schema import check_keys
 from .arguments import ImageBindTrainingArguments
 from .augmentation import Augmentation
@@ -159,16 +158,7 @@ def _make_model(recipe: Recipe) -> tuple[ImageBindModel, ImageBindProcessor]:
             raise ValueError(f"model: {error}") from error
         model = ImageBindModel(config)
         processor = ImageBindProcessor.from_config(config)
-    parts = {name: getattr(processor, name) for name in processor.get_attributes()}
-    parts |= {name: part for name, part in processor.extra_processors.items() if part is not None}
-    for part, values in recipe.processor.items():
-        if part not in parts:
-            raise ValueError(f"processor: Unknown part {part!r}. {nearest_name(part, parts)}")
-        for name, value in values.items():
-            if not hasattr(parts[part], name):
-                known = [key for key in vars(parts[part]) if not key.startswith("_")]
-                raise ValueError(f"processor: {part} has no setting {name!r}. {nearest_name(name, known)}")
-            setattr(parts[part], name, value)
+    processor.configure(recipe.processor)
     return model, processor
 
 

@@ -3,7 +3,7 @@
 """The processor, which contains one part for each modality."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from transformers.processing_utils import (
 )
 from transformers.utils import cached_file
 
+from ...utils.names import nearest_name
 from .configuration_imagebind import ImageBindConfig
 from .feature_extraction_imagebind import ImageBindFeatureExtractor, ImageBindImuFeatureExtractor
 from .image_processing_imagebind import (
@@ -141,6 +142,30 @@ class ImageBindProcessor(ProcessorMixin):
         }
         extra = dict.fromkeys(name for name in config.extra_modalities if name in towers)
         return cls(**parts, extra_processors={**extra, **(extra_processors or {})})
+
+    def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change settings of the parts, in place.
+
+        Args:
+            settings: New values by part (or by extra modality) and by setting, for example
+                `{"depth_image_processor": {"depth_unit": "disparity"}}`.
+
+        Raises:
+            ValueError: If there is no such part, or the part has no such setting.
+        """
+        parts = {name: getattr(self, name) for name in self._parts}
+        parts |= {name: part for name, part in self.extra_processors.items() if part is not None}
+        for name, values in settings.items():
+            if name not in parts:
+                raise ValueError(f"processor: Unknown part {name!r}. {nearest_name(name, parts)}")
+            unknown = [setting for setting in values if not hasattr(parts[name], setting)]
+            if unknown:
+                known = [setting for setting in vars(parts[name]) if not setting.startswith("_")]
+                hint = nearest_name(unknown[0], known)
+                raise ValueError(f"processor: {name} has no setting {unknown[0]!r}. {hint}")
+        for name, values in settings.items():
+            for setting, value in values.items():
+                setattr(parts[name], setting, value)
 
     def to_dict(self) -> dict[str, Any]:
         """Serialize the settings of all parts but the tokenizer."""
