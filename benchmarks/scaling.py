@@ -72,6 +72,7 @@ def sweep_labels(arguments: argparse.Namespace) -> Curve:
     for count in LABELS[: 3 if arguments.size == "tiny" else None]:
         labels = [f"thing {number}" for number in range(count)]
         # The cache of the pipeline after its first call, with random vectors: embedding 10,000 labels takes minutes.
+        classify(depth, candidate_labels=["a thing"], hypothesis_template=template)
         vectors = torch.nn.functional.normalize(torch.randn(count, config.projection_dim), dim=-1)
         classify._label_embeds[tuple(labels), (template,)] = to_device(vectors, dtype, arguments.device)
         functions = {

@@ -21,10 +21,11 @@ from transformers import AutoConfig, AutoModel, AutoProcessor
 from imagebind_hf import ImageBindConfig, ImageBindModel, ImageBindTrainer, ImageBindTrainingArguments
 from imagebind_hf.datasets.sources import SourceConfig, load_source
 from imagebind_hf.evaluation import class_embeddings, embed_dataset, zero_shot_accuracy
+from imagebind_hf.evaluation.command import run_benchmark
 from imagebind_hf.hub.cards import write_card
 from imagebind_hf.training.augmentation import Augmentation
 from imagebind_hf.training.pairs import Pairs
-from imagebind_hf.training.recipe import AugmentationConfig, load_recipe
+from imagebind_hf.training.recipe import AugmentationConfig, benchmark_of, load_recipe
 from imagebind_hf.training.run import run_recipe
 
 PACKAGED = sorted(entry.name for entry in (resources.files("imagebind_hf.training") / "recipes").iterdir())
@@ -149,8 +150,31 @@ def test_card_keeps_the_license_of_published_weights(recipe):
     run_recipe(again, recipe.parent, recipe.parent / "mine")
     card = ModelCard.load(recipe.parent / "mine" / "README.md")
     assert card.data.license == "cc-by-nc-4.0" and card.data.base_model is None
-    assert "starting from `published`. The weights keep the licence" in card.text and "CC-BY-NC-SA" in card.text
+    assert "Training started from `published`. The license of the published weights applies" in card.text and "CC-BY-NC-SA" in card.text
     assert str(recipe.parent) not in card.content, "local paths are not published"
+
+
+def test_new_towers_keep_the_license_when_they_are_pushed(recipe, hub):
+    published = recipe.parent / "published"
+    run_recipe(load_recipe(recipe, ["evaluation={}"]), recipe.parent, published)
+    write_card(published, AutoConfig.from_pretrained(published), title="published", converted=True)
+    changes = ["model=null", f"checkpoint={published}", "new_towers=[depth]", "evaluation={}"]
+    again = load_recipe(recipe, changes)
+    again.stages.pop(0)
+    saving = {"save_strategy": "steps", "save_steps": 4}
+    again.stages[0].arguments |= {"push_to_hub": True, "hub_model_id": "org/mine", **saving}
+    run_recipe(again, recipe.parent, recipe.parent / "mine")
+    card = ModelCard.load("org/mine")
+    assert card.data.license == "cc-by-nc-4.0" and "`published`" in card.text
+
+
+def test_results_of_mixed_precision_are_those_of_the_saved_model(recipe):
+    changes = [f"stages.{stage}.arguments.bf16=true" for stage in (0, 1)]
+    results = run_recipe(load_recipe(recipe, changes), recipe.parent, recipe.parent / "mine")
+    _, measured = run_benchmark(
+        benchmark_of(load_recipe(recipe), "test"), "test", recipe.parent / "mine", recipe.parent
+    )
+    assert measured["zero_shot"] == results["zero_shot"] and measured["retrieval"] == results["retrieval"]
 
 
 @pytest.mark.parametrize("merge", [True, False])

@@ -13,6 +13,8 @@ from .base import ImageBindPipeline
 
 # Number of prompts in a batch of the text tower.
 PROMPT_BATCH = 256
+# Number of label sets whose embeddings are kept.
+MAX_LABEL_SETS = 16
 # Tasks are named zero-shot-<modality>-classification. With this word, an item may have any modalities.
 MULTIMODAL = "multimodal"
 
@@ -51,17 +53,17 @@ class ImageBindZeroShotPipeline(ImageBindPipeline):
         missing = [name for name in needed if name not in self.model.inputs]
         if missing:
             raise ValueError(f"{self.task} needs towers for {missing}, but the model has {list(self.model.inputs)}.")
-        # Labels and templates of the current call, and the embeddings of the labels.
-        self._labels: tuple[tuple, torch.Tensor] | None = None
+        # Embeddings of labels, by labels and templates; and that of a short text, when they were computed.
+        self._label_embeds: dict[tuple, torch.Tensor] = {}
+        self._probe: torch.Tensor | None = None
+        self._is_checked = False
 
     @property
     def _modality(self) -> str:
         return self.task.removeprefix("zero-shot-").removesuffix("-classification")
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        # Labels are embedded once for all items of a call. They are not kept for the next call: the weights or the
-        # type of the model may change in between.
-        self._labels = None
+        self._is_checked = False
         return super().__call__(inputs, **kwargs)
 
     def _sanitize_parameters(
@@ -113,12 +115,29 @@ class ImageBindZeroShotPipeline(ImageBindPipeline):
         return {"logits": (vectors @ labels.t() * self.model.logit_scale("text")).float()}
 
     def _embed_labels(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> torch.Tensor:
-        """Embed the labels; `(labels, projection_dim)`."""
+        """Embed the labels, or return their kept embeddings; `(labels, projection_dim)`."""
         if not labels or not templates or any("{}" not in template for template in templates):
             raise ValueError(f"Expected candidate_labels, and templates with '{{}}', but got {labels}, {templates}.")
-        if self._labels is not None and self._labels[0] == (labels, templates):
-            return self._labels[1]
-        prompts = [template.format(label) for label in labels for template in templates]
+        self._forget_stale_labels()
+        if (labels, templates) not in self._label_embeds:
+            embeds = self._embed_prompts([template.format(label) for label in labels for template in templates])
+            means = embeds.unflatten(0, (len(labels), len(templates))).mean(dim=1)
+            if len(self._label_embeds) == MAX_LABEL_SETS:
+                self._label_embeds.pop(next(iter(self._label_embeds)))
+            self._label_embeds[labels, templates] = normalize(means, dim=-1)
+        return self._label_embeds[labels, templates]
+
+    def _forget_stale_labels(self) -> None:
+        """Once per call, embed a short text: if that changed, so did the weights, the adapters or the type."""
+        if self._is_checked:
+            return
+        probe, before = self._embed_prompts(["a"]), self._probe
+        is_same = before is not None and (probe.dtype, probe.device) == (before.dtype, before.device)
+        if not is_same or not torch.equal(probe, before):
+            self._label_embeds.clear()
+        self._probe, self._is_checked = probe, True
+
+    def _embed_prompts(self, prompts: list[str]) -> torch.Tensor:
         # Prompts of similar length are in one batch, which needs little padding.
         order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
         vectors = []
@@ -127,10 +146,7 @@ class ImageBindZeroShotPipeline(ImageBindPipeline):
             inputs = self.processor(text=batch, return_tensors="pt", padding=True)
             ids = inputs["input_ids"].to(self.model.device)
             vectors.append(self.model.get_text_features(ids).pooler_output)
-        embeds = torch.cat(vectors)[torch.tensor(order).argsort()]
-        means = embeds.unflatten(0, (len(labels), len(templates))).mean(dim=1)
-        self._labels = (labels, templates), normalize(means, dim=-1)
-        return self._labels[1]
+        return torch.cat(vectors)[torch.tensor(order).argsort()]
 
     def postprocess(
         self, model_outputs: Mapping[str, torch.Tensor], candidate_labels: tuple[str, ...] = ()

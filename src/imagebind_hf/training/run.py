@@ -125,8 +125,13 @@ def _finish(trainer: ImageBindTrainer, output: Path, merge_lora: bool) -> nn.Mod
         # The shards are gathered on disk. The next stage shards the model again.
         trainer.save_model(str(output))
         trainer.accelerator.wait_for_everyone()
-        return ImageBindModel.from_pretrained(output)
-    model = trainer.accelerator.unwrap_model(trainer.model)
+        name = trainer.accelerator.unwrap_model(trainer.model).config.name_or_path
+        model = ImageBindModel.from_pretrained(output)
+        # The card names the checkpoint that the run started from.
+        model.name_or_path = model.config.name_or_path = name
+        return model
+    # Without the wrapper of mixed precision, under which later stages and the evaluation would also run.
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     if trainer.args.lora is not None and merge_lora:
         if trainer.is_world_process_zero():
             model.save_pretrained(output / ADAPTER_FOLDER)
@@ -171,6 +176,8 @@ def _load(checkpoint: str, new_towers: list[str]) -> tuple[ImageBindModel, Image
     loaded = ImageBindModel.from_pretrained(checkpoint, modalities=kept)
     model = ImageBindModel(ImageBindConfig.from_pretrained(checkpoint, modalities=[*kept, *new_towers]))
     model.load_state_dict(loaded.state_dict(), strict=False)
+    # The card of the new model names the checkpoint, and keeps its license.
+    model.name_or_path = model.config.name_or_path = loaded.config.name_or_path
     # Settings of the checkpoint take precedence. New towers get the default processors of the configuration.
     both = (ImageBindProcessor.from_config(model.config), processor)
     parts = {name: getattr(each, name) for each in both for name in each.get_attributes()}
