@@ -79,7 +79,7 @@ def write_media(folder: Path) -> None:
 
 
 def write_tables(folder: Path) -> None:
-    """Write the parquet files of the recipe `digits`, two rows a class, and ESC-50 with a clip a class and fold."""
+    """Write the parquet files of the recipe `digits`, two rows a class, and ESC-50 with two clips a class and fold."""
     labels = [number for number in range(10) for _ in range(2)]
     images = [{"path": None, "bytes": png_bytes(random_image(28, 28).convert("L"))} for _ in labels]
     clips = [{"path": None, "bytes": wave_bytes()} for _ in labels]
@@ -98,9 +98,9 @@ def write_tables(folder: Path) -> None:
             moves = Dataset.from_dict({"stroke": strokes, "label": labels}, features=kind)
             moves.to_parquet(place / f"wand_strokes-{split}.parquet")
     (folder / "ashraq/esc50").mkdir(parents=True)
-    names = [name for name in classes for _ in range(5)]
+    names = [name for name in classes for _ in range(10)]
     rows = {"audio": [{"path": None, "bytes": wave_bytes()} for _ in names], "category": names}
-    rows["fold"] = [1, 2, 3, 4, 5] * len(classes)
+    rows["fold"] = [1, 2, 3, 4, 5] * 2 * len(classes)
     Dataset.from_dict(rows).to_parquet(folder / "ashraq/esc50/train.parquet")
 
 

@@ -123,7 +123,7 @@ def test_pairs_with_joint_crops_go_through_the_processor(sunrgbd):
     [
         ("SUNRGBDtoolbox", {}, r"Expected intrinsics\.txt in subfolders of kv1, .*traintestSUNRGBD"),
         ("SUNRGBD", {}, r"The split 'train' needs the list 'allsplit\.mat'.*or set split='all'"),
-        (".", {"split": "val"}, r"Unknown split 'val'\. Choose from \['train', 'test', 'all'\]"),
+        (".", {"split": "val"}, r"Unknown split 'val'. Did you mean 'all'"),
         (".", {"split_file": "SUNRGBD/kv1/NYUdata/NYU0001/scene.txt"}, "Cannot read the list"),
         (".", {"depth": "cm"}, "Unknown depth 'cm'"),
         (".", {"depth_scale": 0}, "`depth_scale` to be positive, but got 0"),
@@ -141,5 +141,5 @@ def test_incomplete_items(sunrgbd, tmp_path):
     (sunrgbd / "SUNRGBD" / ITEMS[2][0] / "scene.txt").write_text(" ")
     assert len(load_sunrgbd(sunrgbd, "all", report=tmp_path / "report")) == 1
     lines = (tmp_path / "report").read_text().splitlines()
-    expected = ["intrinsics.txt does not begin", "expected one picture in 'image', there are 0", "scene.txt is empty"]
+    expected = ["intrinsics.txt does not start", "expected one image in 'image', but got 0", "scene.txt is empty"]
     assert len(lines) == 3 and all(why in line for why, line in zip(expected, lines, strict=True))

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parquet files in the form that recipes and benchmarks read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, Image
+from datasets import ClassLabel, Dataset, Image
 
 from ..utils.progress import quiet_datasets
 
@@ -15,14 +15,18 @@ _IMAGES = ("image", "depth", "thermal")
 _MEDIA = (*_IMAGES, "audio", "video")
 
 
-def write_rows(rows: Iterable[Mapping[str, Any]], file: str | Path) -> Dataset:
+def write_rows(
+    rows: Iterable[Mapping[str, Any]], file: str | Path, classes: Sequence[str] | None = None
+) -> Dataset:
     """Write rows to a parquet file. Media files become part of it.
 
     Args:
         rows: The rows, all with the same columns. The columns `image`, `depth`, `thermal`, `audio` and `video` are
-            paths or bytes of media files; a column `label` of names becomes a `ClassLabel` with the names in
-            alphabetical order; arrays become lists. Other values are written unchanged.
+            paths or bytes of media files; a column `label` of names becomes a `ClassLabel`; arrays become lists.
+            Other values are written unchanged.
         file: The parquet file. An existing file is replaced.
+        classes: Names of the `ClassLabel`, also of classes without rows. Defaults to the names in the rows, in
+            alphabetical order.
 
     Returns:
         The data set.
@@ -45,7 +49,8 @@ def write_rows(rows: Iterable[Mapping[str, Any]], file: str | Path) -> Dataset:
             if name in dataset.column_names:
                 dataset = dataset.cast_column(name, Image())
         if isinstance(stored[0].get("label"), str):
-            dataset = dataset.class_encode_column("label")
+            names = sorted(dataset.unique("label")) if classes is None else list(classes)
+            dataset = dataset.cast_column("label", ClassLabel(names=names))
         dataset.to_parquet(file)
     return dataset
 
