@@ -86,7 +86,7 @@ from typer.testing import CliRunner
 from imagebind_hf.cli import app
 
 model, processor = AutoModel.from_pretrained({str(converted)!r}), AutoProcessor.from_pretrained({str(converted)!r})
-assert model(**processor(text=["a dog"])).text_embeds.shape[0] == 1
+assert model(**processor(text=["a dog"], return_tensors="pt")).text_embeds.shape[0] == 1
 classify = pipeline("zero-shot-audio-classification", model={str(converted)!r})
 assert len(classify(np.zeros(16_000, np.float32), candidate_labels=["a", "b"])) == 2
 
