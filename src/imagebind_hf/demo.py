@@ -39,7 +39,7 @@ def run_demo(output: str | Path, seed: int = 0, say: Callable[[str], None] = pri
 
     started = time.monotonic()
     say("Training a small ImageBind on six digits, a generated data set of six modalities.")
-    say("This takes about three minutes on two CPU cores.")
+    say("This takes three to ten minutes on two CPU cores.")
     say("  Stage 1: images with text.")
     say("  Stage 2: images with audio, depth, thermal and IMU. No other two modalities are trained together.")
     results = run_recipe(load_recipe("six_digits", [f"seed={seed}"]), output=output)

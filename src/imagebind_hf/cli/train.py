@@ -47,7 +47,7 @@ def demo(
 ) -> None:
     """Train a small model and plot what it learned.
 
-    Trains on six digits, a generated data set of six modalities, in three to five minutes on a CPU.
+    Trains on six digits, a generated data set of six modalities, in three to ten minutes on a CPU.
     """
     with running():
         from ..demo import run_demo
