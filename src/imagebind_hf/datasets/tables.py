@@ -15,9 +15,7 @@ _IMAGES = ("image", "depth", "thermal")
 _MEDIA = (*_IMAGES, "audio", "video")
 
 
-def write_rows(
-    rows: Iterable[Mapping[str, Any]], file: str | Path, classes: Sequence[str] | None = None
-) -> Dataset:
+def write_rows(rows: Iterable[Mapping[str, Any]], file: str | Path, classes: Sequence[str] | None = None) -> Dataset:
     """Write rows to a parquet file. Media files become part of it.
 
     Args:

@@ -490,3 +490,11 @@ def test_no_decoder(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ImportError, match=r"pip install imagebind-hf\[video\]"):
         open_video(VIDEO)
+
+
+def test_formats_that_start_a_program_are_refused(tmp_path):
+    (tmp_path / "image.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    )
+    with pytest.raises(ValueError, match="unknown format. Supported are .*PNG.*; for HEIC"):
+        media.load_image(str(tmp_path / "image.png"))

@@ -22,6 +22,14 @@ from .video import Video, open_video
 MAX_AUDIO_SAMPLES = 2**28
 # Maximum number of pixels of an image: the limit of PIL against decompression bombs.
 MAX_IMAGE_PIXELS = 89_478_485
+# Formats of images that are read. Others, such as EPS, make PIL start a program.
+IMAGE_FORMATS = tuple("AVIF BMP DIB GIF HEIF JPEG JPEG2000 JXL MPO PCX PNG PPM TGA TIFF WEBP".split())
+
+
+def _image_formats() -> list[str]:
+    """Return the formats of `IMAGE_FORMATS` that this installation of PIL can read."""
+    Image.init()
+    return [name for name in IMAGE_FORMATS if name in Image.OPEN]
 
 
 def load_image(item: Any) -> Image.Image:
@@ -38,7 +46,7 @@ def load_image(item: Any) -> Image.Image:
     """
     source = item if isinstance(item, Image.Image) else open_reference(item)
     try:
-        image = source if isinstance(source, Image.Image) else Image.open(source)
+        image = source if isinstance(source, Image.Image) else Image.open(source, formats=_image_formats())
         if image.width * image.height > MAX_IMAGE_PIXELS:
             raise ValueError(
                 f"it has {image.width}x{image.height} pixels, more than the maximum of {MAX_IMAGE_PIXELS}"
@@ -47,7 +55,10 @@ def load_image(item: Any) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except UnidentifiedImageError as error:
         # The message of PIL contains the address of the file object.
-        raise ValueError(f"Cannot read the image {describe(item)}: PIL does not support its format") from error
+        raise ValueError(
+            f"Cannot read the image {describe(item)}: unknown format. Supported are {', '.join(_image_formats())}; for "
+            "HEIC (iPhone), install pillow-heif and call pillow_heif.register_heif_opener()"
+        ) from error
     # The readers of PIL raise many types of exceptions for corrupted files.
     except Exception as error:
         raise ValueError(f"Cannot read the image {describe(item)}: {error}") from error
