@@ -56,8 +56,9 @@ def load_image(item: Any) -> Image.Image:
     except UnidentifiedImageError as error:
         # The message of PIL contains the address of the file object.
         raise ValueError(
-            f"Cannot read the image {describe(item)}: unknown format. Supported are {', '.join(_image_formats())}; for "
-            "HEIC (iPhone), install pillow-heif and call pillow_heif.register_heif_opener()"
+            f"Cannot read the image {describe(item)}: unknown format. Supported are "
+            f"{', '.join(_image_formats())}; for HEIC (iPhone), install pillow-heif and call "
+            "pillow_heif.register_heif_opener()"
         ) from error
     # The readers of PIL raise many types of exceptions for corrupted files.
     except Exception as error:
