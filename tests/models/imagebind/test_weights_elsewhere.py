@@ -92,11 +92,14 @@ def test_text_is_pooled_at_the_end_token(model):
 
 
 @torch.no_grad()
-def test_texts_padded_on_the_left_are_an_error(model):
-    ids, mask = torch.tensor([[0, 49406, 320, 49407]]), torch.tensor([[0, 1, 1, 1]])
+def test_texts_padded_on_the_left_give_the_same_embeddings(model):
+    right = torch.tensor([[49406, 320, 1929, 49407], [49406, 320, 49407, 0]])
+    left = torch.tensor([[49406, 320, 1929, 49407], [0, 49406, 320, 49407]])
+    mask = torch.tensor([[1, 1, 1, 1], [0, 1, 1, 1]])
     for call in (model, model.get_text_features, model.text_model):
-        with pytest.raises(ValueError, match="padded on the left"):
-            call(input_ids=ids, attention_mask=mask)
+        expected, output = call(input_ids=right), call(input_ids=left, attention_mask=mask)
+        name = "text_embeds" if call is model else "pooler_output"
+        assert torch.equal(output[name], expected[name])
 
 
 def test_the_patch_projection_is_called(model):

@@ -288,8 +288,8 @@ class ImageBindModel(ImageBindPreTrainedModel):
 
         Args:
             input_ids (`torch.Tensor` of shape `(B, T)`): Token ids, at most 77 for each text.
-            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Not needed, because padding on the right has
-                no effect. Padding on the left is an error.
+            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Needed only for texts that are padded on
+                the left; padding on the right has no effect.
             normalize (`bool`): Whether to normalize the embeddings to unit length. `False` returns the output of the
                 projection.
 

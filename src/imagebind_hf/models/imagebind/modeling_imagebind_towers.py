@@ -17,7 +17,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
 from transformers.processing_utils import Unpack
-from transformers.utils import TransformersKwargs, is_tracing
+from transformers.utils import TransformersKwargs
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
@@ -415,15 +415,15 @@ class ImageBindTextModel(ImageBindTower):
 
         Args:
             input_ids (`torch.Tensor` of shape `(B, T)`): Token ids, with T at most `config.max_position_embeddings`.
-            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Not needed. Attention is causal and the
-                output is pooled at the end token, so padding on the right has no effect.
-
-        Raises:
-            ValueError: If the attention mask says that texts are padded on the left, which changes their positions.
+            attention_mask (`torch.Tensor` of shape `(B, T)`, *optional*): Needed only for texts that are padded on
+                the left. They are moved to the left end, also in the hidden states. Padding on the right has no
+                effect, because attention is causal and the output is pooled at the end token.
         """
         self._check(input_ids, "T")
-        if attention_mask is not None and not is_tracing(attention_mask) and not attention_mask[..., 0].all():
-            raise ValueError("Expected texts that are padded on the right, but got texts padded on the left.")
+        if attention_mask is not None:
+            first = attention_mask.reshape(input_ids.shape).int().argmax(dim=-1, keepdim=True)
+            places = torch.arange(input_ids.shape[1], device=input_ids.device)
+            input_ids = input_ids.gather(1, (places + first) % input_ids.shape[1])
         end = self.config.eos_token_id
         end = end[0] if isinstance(end, list) else end if end is not None else self.config.vocab_size - 1
         # The first end token. `int`: argmax of booleans is not implemented on every device.
