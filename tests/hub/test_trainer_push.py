@@ -137,7 +137,7 @@ def test_card_keeps_the_license_of_the_base(hub, checkpoint, tmp_path):
     trainer.push_to_hub()
     card = ModelCard(hub.files(NAME)["README.md"].decode())
     assert card.data.license == "cc-by-nc-4.0" and card.data.base_model == "org/base"
-    assert "not for commercial use" in card.text and "CC-BY-NC-SA" in card.text
+    assert "non-commercial use only" in card.text and "CC-BY-NC-SA" in card.text
 
 
 def test_failed_push_does_not_stop_training(hub, tmp_path, monkeypatch):

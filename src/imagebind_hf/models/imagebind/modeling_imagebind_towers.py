@@ -420,8 +420,9 @@ class ImageBindTextModel(ImageBindTower):
                 effect, because attention is causal and the output is pooled at the end token.
         """
         self._check(input_ids, "T")
-        if attention_mask is not None:
-            first = attention_mask.reshape(input_ids.shape).int().argmax(dim=-1, keepdim=True)
+        # A model of several inputs may get the mask of another input.
+        if attention_mask is not None and attention_mask.shape == input_ids.shape:
+            first = attention_mask.int().argmax(dim=-1, keepdim=True)
             places = torch.arange(input_ids.shape[1], device=input_ids.device)
             input_ids = input_ids.gather(1, (places + first) % input_ids.shape[1])
         end = self.config.eos_token_id
