@@ -427,8 +427,9 @@ class ImageBindTextModel(ImageBindTower):
             input_ids = input_ids.gather(1, (places + first) % input_ids.shape[1])
         end = self.config.eos_token_id
         end = end[0] if isinstance(end, list) else end if end is not None else self.config.vocab_size - 1
-        # The first end token. `int`: argmax of booleans is not implemented on every device.
-        return self._encode(input_ids, position=(input_ids == end).int().argmax(dim=-1), **kwargs)
+        # The first end token; without one, the largest id, as in the original implementation.
+        ids = input_ids.int().masked_fill(input_ids == end, torch.iinfo(torch.int).max)
+        return self._encode(input_ids, position=ids.argmax(dim=-1), **kwargs)
 
 
 class ImageBindVisionModel(ImageBindTower):
