@@ -117,7 +117,9 @@ def write_audioset(root: Path) -> None:
 
 
 def write_sunrgbd(root: Path) -> None:
-    names = {"kv1/NYUdata/NYU0001": "lab", "xtion/sun3ddata/one": "office"}
+    # As many of each scene as the linear probes of the benchmark need.
+    scenes = {"kv1/NYUdata/NYU": "lab", "xtion/sun3ddata/room": "office"}
+    names = {f"{place}{number:04}": scene for place, scene in scenes.items() for number in range(8)}
     for name, scene in names.items():
         folder = root / "SUNRGBD" / name
         for part in ("image", "depth_bfx"):
